@@ -1,0 +1,46 @@
+# make demo   the main job on bundled real data, from nothing: writes report.html
+# make test   everything that must hold
+# make bench  side by side with the peers
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= 2
+
+.PHONY: demo test bench style clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/base
+	$(BIN)/pellucid demo
+
+test: $(VENV)/test style
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+style: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test
+	$(BIN)/python benchmarks/run.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp is newer than pyproject.toml once its libraries are in: the second run needs no network.
+$(VENV)/base: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(MAKE) chromium
+	@touch $(VENV)/base $@
+
+.PHONY: chromium
+chromium:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "The browser tests need Chromium: install it with your package manager."; exit 1; fi
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

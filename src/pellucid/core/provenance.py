@@ -1,0 +1,67 @@
+"""Where an explanation comes from: enough to make it again, and nothing that leaks the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """How, from what and at what cost an explanation was made.
+
+    Parameters
+    ----------
+    method : str
+        The recipe's name in snake case, such as ``"tree_shap"``.
+    params : Mapping
+        The recipe's settings, JSON-able.
+    target : str or None
+        The output that was explained: a class label, the name of the target, or `None`.
+    scale : str
+        What the values are measured in: ``"probability"``, ``"logit"``, ``"raw"`` (the model's
+        own unit), ``"loss"``, ``"path length"``.
+    model, model_fingerprint : str
+        The model's readable name and the hash of its content.
+    data_fingerprint, background_fingerprint : str or None
+        Hashes of the rows explained and of the reference rows; never the rows themselves.
+    evaluations : int
+        Rows that the model was asked to predict.
+    seconds : float
+        Wall-clock time in seconds.
+    seed : int or None
+        The seed used, also when none was given; `None` for methods that draw no random numbers.
+    version : str
+        The version of Pellucid.
+    notes : tuple of str
+        What a reader must know: every guard that changed the answer, every assumption.
+    """
+
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    scale: str = "raw"
+    model: str = ""
+    model_fingerprint: str = ""
+    data_fingerprint: str | None = None
+    background_fingerprint: str | None = None
+    evaluations: int = 0
+    seconds: float = 0.0
+    seed: int | None = None
+    version: str = ""
+    notes: tuple[str, ...] = ()
+
+    def note(self, *sentences: str) -> Provenance:
+        """The same provenance with further notes."""
+        fresh = tuple(s for s in sentences if s not in self.notes)
+        return replace(self, notes=self.notes + fresh)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able dictionary."""
+        return {**asdict(self), "params": dict(self.params), "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Provenance:
+        """The inverse of `to_dict`."""
+        return cls(**{**given, "notes": tuple(given["notes"])})

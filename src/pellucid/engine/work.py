@@ -1,0 +1,122 @@
+"""One piece of work: what it may cost, what it has cost so far, and how it is cut into batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from pellucid.core.errors import BudgetExceeded, CannotExplain, InvalidSetting
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+BATCH_ROWS = 65_536
+"""Rows handed to a model at once: large enough to be fast, small enough for memory."""
+
+
+@dataclass
+class Work:
+    """Counts model evaluations, cuts them into batches and stops at the limit.
+
+    Parameters
+    ----------
+    batch_size : int
+        Most rows given to the model at once; it bounds memory.
+    limit : int, optional
+        Most rows the model may be asked to predict.
+    seconds : float, optional
+        Most wall-clock time.
+    advance : callable
+        Told how many rows are done.
+    """
+
+    batch_size: int = BATCH_ROWS
+    limit: int | None = None
+    seconds: float | None = None
+    advance: Callable[[int], None] = field(default=lambda done: None)
+    evaluations: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size < 1:
+            raise InvalidSetting(
+                "batch_size is a number of rows", got=self.batch_size, allowed="≥ 1"
+            )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started
+
+    def spend(self, rows: int) -> None:
+        """Book `rows` evaluations before they are made.
+
+        Raises
+        ------
+        BudgetExceeded
+            If they, or the time used, go beyond the limit.
+        """
+        if self.limit is not None and self.evaluations + rows > self.limit:
+            raise BudgetExceeded(
+                "The work needs more model evaluations than allowed",
+                got=f"{self.evaluations + rows:,} rows to predict",
+                allowed=f"{self.limit:,}",
+                fix="Allow more, explain fewer rows, or give a smaller background",
+            )
+        if self.seconds is not None and self.elapsed > self.seconds:
+            raise BudgetExceeded(
+                "The work takes longer than allowed",
+                got=f"{self.elapsed:.1f} s so far",
+                allowed=f"{self.seconds:g} s",
+            )
+        self.evaluations += rows
+
+    def predict(self, f: Callable[[np.ndarray], np.ndarray], codes: np.ndarray) -> np.ndarray:
+        """``f(codes)`` of shape (row, output), batch by batch, each batch booked first.
+
+        Raises
+        ------
+        CannotExplain
+            If the model returns a number that is missing or infinite.
+        """
+        parts = []
+        for rows in slices(len(codes), self.batch_size):
+            self.spend(rows.stop - rows.start)
+            part = f(codes[rows])
+            if not np.all(np.isfinite(part)):
+                bad = rows.start + int(np.argwhere(~np.isfinite(part))[0][0])
+                raise CannotExplain(
+                    "The model's prediction is not a finite number",
+                    got=f"{part[bad - rows.start]} in row {bad}",
+                    fix="Look at that row, or clip the model's output",
+                )
+            parts.append(part)
+            self.advance(rows.stop - rows.start)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def slices(total: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` that cover 0 to `total`; one empty slice for nothing."""
+    for start in range(0, max(total, 1), size):
+        yield slice(start, min(start + size, total))
+
+
+def in_threads(f: Callable[[A], B], items: list[A], threads: int) -> list[B]:
+    """``[f(item) for item in items]`` on several threads, for kernels that release the lock.
+
+    Ctrl-C drops what has not begun and waits only for what runs.
+    """
+    if threads <= 1 or len(items) <= 1:
+        return [f(item) for item in items]
+    with ThreadPoolExecutor(max_workers=min(threads, len(items))) as pool:
+        futures = [pool.submit(f, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,82 @@
+"""Which method for which model: the exact one where there is one, else the best sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.core import registry
+from pellucid.core.errors import CannotExplain
+from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import Question, _scale
+from pellucid.models.adapter import Model
+from pellucid.models.as_model import as_model
+
+PACKAGE = "pellucid.explainers"
+
+EXACT_FIRST = ("tree_shap", "linear_shap")
+"""Exact for a family of models, whatever the number of features."""
+
+ENUMERATED = ("exact_shap", 12)
+"""Exact for any model, up to this many features: 2^12 coalitions are 4096 evaluations."""
+
+OTHERWISE = "kernel_shap"
+"""The sampler for everything else."""
+
+
+def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
+    """Every method, whether it fits this model, what it needs and what it costs.
+
+    Parameters
+    ----------
+    model : object
+        Anything that `explain` takes.
+    scale : str
+        The scale of the output; by default the model's natural one.
+
+    Returns
+    -------
+    list of dict
+        ``name, fits, why_not, exact, needs, laws, cost, paper`` for each method, by name.
+    """
+    adapter = as_model(model)
+    chosen = _scale(adapter, scale)
+    rows = []
+    for name in registry.names(PACKAGE):
+        recipe = recipe_named(name)
+        reason = recipe.obstacle(adapter, chosen)
+        rows.append(
+            {
+                "name": name,
+                "fits": reason is None,
+                "why_not": reason,
+                "exact": recipe.exact,
+                "needs": sorted(recipe.needs),
+                "laws": sorted(recipe.laws),
+                "cost": recipe.cost,
+                "paper": recipe.paper,
+            }
+        )
+    return rows
+
+
+def fitting(model: Model, scale: str) -> list[str]:
+    """Names of the methods that fit."""
+    return [row["name"] for row in methods(model, scale=scale) if row["fits"]]
+
+
+def recipe_named(name: str) -> Explainer:
+    """The method called `name`, with its default settings."""
+    found = registry.find(PACKAGE, name)()
+    if not isinstance(found, Explainer):
+        raise CannotExplain(f"{name!r} does not explain", got=type(found).__name__)
+    return found
+
+
+def best_method(question: Question) -> Explainer:
+    """The exact method for this model and scale, else enumeration, else sampling."""
+    for name in EXACT_FIRST:
+        recipe = recipe_named(name)
+        if recipe.obstacle(question.model, question.scale) is None:
+            return recipe
+    name, most = ENUMERATED
+    return recipe_named(name if len(question.table.names) <= most else OTHERWISE)

@@ -1,0 +1,135 @@
+"""The front door: ``pellucid.explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.errors import InvalidSetting
+from pellucid.data.schema import Schema
+from pellucid.engine.work import BATCH_ROWS
+from pellucid.explainers.choose import best_method, recipe_named
+from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import ask
+
+
+def explain(
+    model: Any,
+    X: Any,
+    *,
+    method: str | Explainer | None = None,
+    background: Any = None,
+    y: Any = None,
+    target: Any = None,
+    scale: str = "auto",
+    budget: int | None = None,
+    seed: int | None = None,
+    schema: Schema | Mapping[str, Any] | None = None,
+    batch_size: int = BATCH_ROWS,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> Any:
+    """Explain what a model answers for each row, in the user's own columns.
+
+    Parameters
+    ----------
+    model : object
+        A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model, or any callable
+        from a table to predictions.
+    X : table of shape (sample, feature)
+        The rows to explain: pandas, Polars, Arrow or NumPy.
+    method : str or Explainer, optional
+        A recipe, or its name in snake case. By default the exact method for this model, else
+        enumeration of all coalitions (up to 12 features), else the best sampler.
+    background : table of shape (row, feature), optional
+        The reference that explanations start from, such as the training data. Without it,
+        TreeSHAP is path-dependent, and other methods take `X` itself as the reference.
+    y : array of shape (sample,), optional
+        The true answers, for methods that measure loss.
+    target : class label or int, optional
+        The class, or the number of the output, to explain. By default class 1 of two, all of
+        several.
+    scale : {"auto", "probability", "logit", "raw", ...}
+        The scale of the output; ``"auto"`` is the one on which the model is a sum.
+    budget : int, optional
+        Coalitions evaluated per row, for methods that sample.
+    seed : int, optional
+        Makes the result repeatable. Drawn, and recorded, if not given.
+    schema : Schema or Mapping, optional
+        Corrections to the inferred kinds, units and limits of columns.
+    batch_size : int
+        Most rows given to the model at once; bounds memory.
+    threads : int, optional
+        Threads for compiled kernels; by default all cores.
+    progress : bool, optional
+        Show progress on standard error; by default on a terminal only.
+
+    Returns
+    -------
+    Attribution, Curve, Scores, or tuple of Curve
+        For attributions ``values`` is (sample, feature), or (sample, feature, class) for several
+        classes, with base value, prediction, standard errors, inputs and provenance.
+
+    Raises
+    ------
+    CannotExplain
+        If the method does not fit the model; says which methods do.
+    InvalidData
+        If the rows are not what the model was fitted on.
+    UnknownName, InvalidSetting
+        If a name or a setting is not known.
+
+    Examples
+    --------
+    >>> import pellucid as pel
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X, y)
+    >>> pel.explain(model, X.head(3), background=X, target=2).dims
+    ('sample', 'feature')
+    """
+    question = ask(
+        model,
+        X,
+        background=background,
+        y=y,
+        target=target,
+        scale=scale,
+        schema=schema,
+        seed=seed,
+        batch_size=batch_size,
+        threads=threads,
+    )
+    if method is None:
+        recipe = best_method(question)
+    elif isinstance(method, str):
+        recipe = recipe_named(method)
+    elif isinstance(method, Explainer):
+        recipe = method
+    else:
+        raise InvalidSetting(
+            "method is a recipe or the name of one",
+            got=repr(method),
+            allowed="such as 'tree_shap' or KernelSHAP(budget=2048)",
+        )
+    return _with_budget(recipe, budget, chosen=method is None).answer(question, progress=progress)
+
+
+def _with_budget(recipe: Explainer, budget: int | None, *, chosen: bool) -> Explainer:
+    if budget is None:
+        return recipe
+    if not isinstance(budget, (int, np.integer)) or isinstance(budget, bool) or budget < 1:
+        raise InvalidSetting("budget is a number of coalitions", got=repr(budget), allowed="≥ 1")
+    if any(field.name == "budget" for field in fields(recipe)):  # type: ignore[arg-type]
+        return replace(recipe, budget=int(budget))  # type: ignore[type-var]
+    if chosen:
+        return recipe
+    raise InvalidSetting(
+        f"{type(recipe).__name__} does not sample, so it takes no budget",
+        got=f"budget={budget}",
+        fix="Leave budget out, or choose a sampling method such as 'kernel_shap'",
+    )

@@ -1,0 +1,110 @@
+"""The base of all methods that explain: one verb around the mathematics of each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pellucid.core.errors import CannotExplain
+from pellucid.core.explanation import Explanation
+from pellucid.core.recipe import Recipe
+from pellucid.data.schema import Schema
+from pellucid.engine.progress import progress as show_progress
+from pellucid.engine.work import BATCH_ROWS
+from pellucid.explainers.question import Question, ask
+from pellucid.models.adapter import Model
+
+
+class Explainer(Recipe, ABC):
+    """A recipe that explains a model's output.
+
+    A subclass is a frozen, keyword-only dataclass with its settings as fields, and one method,
+    `compute`.
+    """
+
+    natural_scale: ClassVar[bool] = False
+    """Whether the method works only on the first of `Model.scales`, where the model is a sum."""
+
+    labels: ClassVar[bool] = False
+    """Whether the method needs the true answers, ``y``."""
+
+    @abstractmethod
+    def compute(self, question: Question) -> Explanation | tuple[Explanation, ...]:
+        """The explanation; provenance is filled in afterwards."""
+
+    def obstacle(self, model: Model, scale: str) -> str | None:
+        """Why this method cannot serve this model on this scale, or `None` if it can."""
+        lacking = self.needs - model.can
+        if lacking:
+            return f"it needs a model with {' and '.join(sorted(lacking))}"
+        if self.natural_scale and scale != model.scales[0]:
+            return f"it works on the scale {model.scales[0]!r} of this model, not on {scale!r}"
+        return None
+
+    def work(self, question: Question) -> int:
+        """Rows that the model will be asked to predict, as an estimate for the progress bar."""
+        return len(question.table)
+
+    def explain(
+        self,
+        model: Any,
+        X: Any,
+        *,
+        background: Any = None,
+        y: Any = None,
+        target: Any = None,
+        scale: str = "auto",
+        schema: Schema | Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        batch_size: int = BATCH_ROWS,
+        threads: int | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Explain the model's output for the rows of `X`.
+
+        See `pellucid.explain` for the parameters.
+        """
+        question = ask(
+            model,
+            X,
+            background=background,
+            y=y,
+            target=target,
+            scale=scale,
+            schema=schema,
+            seed=seed,
+            batch_size=batch_size,
+            threads=threads,
+        )
+        return self.answer(question, progress=progress)
+
+    def answer(self, question: Question, *, progress: bool | None = None) -> Any:
+        """Explain a question that is already settled."""
+        reason = self.obstacle(question.model, question.scale)
+        if reason is not None:
+            from pellucid.explainers.choose import fitting
+
+            raise CannotExplain(
+                f"{type(self).__name__} cannot explain {question.model.name}: {reason}",
+                got=f"can: {', '.join(sorted(question.model.can))}",
+                allowed=fitting(question.model, question.scale),
+            )
+        if self.labels and question.y is None:
+            raise CannotExplain(
+                f"{type(self).__name__} compares predictions with the true answers",
+                got="no y",
+                fix="Give y=, one answer for each row",
+            )
+        with show_progress(self.name(), self.work(question), progress) as advance:
+            question.work.advance = advance
+            found = self.compute(question)
+        made = question.provenance(self.name(), self.params(), draws=not self.exact)
+        if isinstance(found, tuple):
+            return tuple(_made(each, made) for each in found)
+        return _made(found, made)
+
+
+def _made(explanation: Explanation, made: Any) -> Explanation:
+    return replace(explanation, provenance=made.note(*explanation.notes))

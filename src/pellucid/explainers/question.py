@@ -1,0 +1,310 @@
+"""What is asked of a model: which rows, which outputs, on which scale, against which background.
+
+Every method begins with the same work: recognise the model, read the table, settle target, scale
+and seed. It is done once, here, so that a method is only its mathematics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.axes import Label
+from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName
+from pellucid.core.provenance import Provenance
+from pellucid.core.seeds import generator, resolve_seed
+from pellucid.data.schema import Schema
+from pellucid.data.table import Table
+from pellucid.engine.work import BATCH_ROWS, Work
+from pellucid.models.adapter import Model
+from pellucid.models.as_model import as_model
+
+
+@dataclass(kw_only=True)
+class Question:
+    """A model, the rows to explain, and how to speak of its output.
+
+    Parameters
+    ----------
+    model : Model
+        The adapter.
+    table : Table
+        The rows to explain.
+    background : Table or None
+        The reference rows, with the table's schema.
+    y : array of shape (sample,) or None
+        The true answers, for methods that need them.
+    scale : str
+        The scale of the output.
+    columns : list of int
+        Which columns of the model's prediction are explained.
+    labels : tuple
+        Their names: class labels, or output numbers.
+    complement : bool
+        Whether the explained class is the other one of a binary model.
+    seed : int
+        The seed.
+    work : Work
+        The meter and the batches.
+    threads : int
+        Threads for compiled kernels.
+    """
+
+    model: Model
+    table: Table
+    background: Table | None
+    y: np.ndarray | None
+    scale: str
+    columns: list[int]
+    labels: tuple[Label, ...]
+    complement: bool
+    seed: int
+    work: Work
+    threads: int
+    notes: list[str] = field(default_factory=list)
+
+    def predict(self, codes: np.ndarray) -> np.ndarray:
+        """The explained outputs, shape (row, output), for coded rows."""
+        return self.work.predict(self._predict_batch, codes)
+
+    def _predict_batch(self, codes: np.ndarray) -> np.ndarray:
+        raw = self.model.predict(self.table.native(codes), self.scale)
+        return self.level(raw[:, self.columns])
+
+    @cached_property
+    def output(self) -> np.ndarray:
+        """The model's own prediction for the explained rows, shape (sample, output)."""
+        return self.predict(self.table.codes)
+
+    def level(self, raw: np.ndarray) -> np.ndarray:
+        """Predictions of the model, said for the explained class."""
+        if not self.complement:
+            return raw
+        return 1.0 - raw if self.scale == "probability" else -raw
+
+    def shares(self, raw: np.ndarray) -> np.ndarray:
+        """Shares of the model's prediction, said for the explained class."""
+        return -raw if self.complement else raw
+
+    def reference(self, most: int | None) -> np.ndarray:
+        """Coded background rows, at most `most` of them; every cut is noted.
+
+        Raises
+        ------
+        InvalidSetting
+            If there is no background and only one row to explain.
+        """
+        if self.background is not None:
+            rows, whose = self.background.codes, "background rows"
+        elif len(self.table) > 1:
+            rows, whose = self.table.codes, "rows to explain, which serve as background,"
+            self.note("No background was given: the rows to explain serve as the reference.")
+        else:
+            raise InvalidSetting(
+                "One row cannot be explained against itself",
+                got="no background",
+                fix="Give background=, such as the training data",
+            )
+        if most is None or len(rows) <= most:
+            return rows
+        chosen = generator(self.seed, "background").choice(len(rows), most, replace=False)
+        self.note(
+            f"{most} of {len(rows)} {whose} were drawn at random (seed {self.seed}); the error "
+            "does not include this choice. Set max_background=None to use all."
+        )
+        return rows[np.sort(chosen)]
+
+    def rng(self, *purpose: str | int) -> np.random.Generator:
+        """A random stream for one purpose."""
+        return generator(self.seed, *purpose)
+
+    def note(self, sentence: str) -> None:
+        """Tell the reader something about the answer."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    @property
+    def many(self) -> bool:
+        """Whether several outputs are explained, so that results have an axis for them."""
+        return len(self.columns) > 1
+
+    @property
+    def output_axis(self) -> str:
+        """What the axis of outputs is called."""
+        return "class" if self.model.task == "classification" else "output"
+
+    @property
+    def target_name(self) -> str | None:
+        """The explained output in words."""
+        if self.many:
+            return None
+        return str(self.labels[0]) if self.model.task == "classification" else None
+
+    def attribution(
+        self, values: np.ndarray, base: np.ndarray, error: np.ndarray | None = None
+    ) -> Attribution:
+        """The explanation with the user's rows and columns.
+
+        Parameters
+        ----------
+        values : array of shape (sample, feature, output)
+            The shares, already said for the explained class.
+        base : array of shape (output,)
+            The output they start from.
+        error : array of shape (sample, feature, output), optional
+            Standard errors; zero where exact.
+        """
+        dims: tuple[str, ...] = ("sample", "feature")
+        coords: dict[str, Sequence[Label]] = {
+            "sample": list(self.table.rows),
+            "feature": self.table.names,
+        }
+        output = self.output
+        if self.many:
+            dims = (*dims, self.output_axis)
+            coords[self.output_axis] = self.labels
+        else:
+            values, output, base = values[..., 0], output[:, 0], base[0]
+            error = None if error is None else error[..., 0]
+        return Attribution(
+            values=values,
+            dims=dims,
+            coords=coords,
+            base=np.broadcast_to(base, output.shape),
+            output=output,
+            error=error,  # type: ignore[arg-type]
+            inputs=self.table.columns(),
+            provenance=Provenance(method=""),
+        )
+
+    def provenance(self, method: str, params: Mapping[str, Any], draws: bool) -> Provenance:
+        """What every explanation of this question carries."""
+        from pellucid import __version__
+
+        return Provenance(
+            method=method,
+            params=params,
+            target=self.target_name,
+            scale=self.scale,
+            model=self.model.name,
+            model_fingerprint=self.model.fingerprint(),
+            data_fingerprint=self.table.fingerprint(),
+            background_fingerprint=self.background.fingerprint() if self.background else None,
+            evaluations=self.work.evaluations,
+            seconds=self.work.elapsed,
+            seed=self.seed if draws else None,
+            version=__version__,
+            notes=tuple(self.notes),
+        )
+
+
+def ask(
+    model: Any,
+    X: Any,
+    *,
+    background: Any = None,
+    y: Any = None,
+    target: Any = None,
+    scale: str = "auto",
+    schema: Schema | Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    batch_size: int = BATCH_ROWS,
+    threads: int | None = None,
+) -> Question:
+    """The question in its settled form.
+
+    Raises
+    ------
+    CannotExplain, UnknownName, InvalidData
+        If the model, its output or the rows cannot be used as asked.
+    """
+    adapter = as_model(model)
+    names = adapter.columns
+    reference = None if background is None else Table.of(background, schema=schema, names=names)
+    table = Table.of(X, like=reference, schema=schema if reference is None else None, names=names)
+    if reference is not None:
+        reference = Table.of(reference, like=table)
+    adapter.check(table.native())
+    chosen = _scale(adapter, scale)
+    columns, labels, complement = _outputs(adapter, table, chosen, target)
+    return Question(
+        model=adapter,
+        table=table,
+        background=reference,
+        y=None if y is None else _answers(y, len(table)),
+        scale=chosen,
+        columns=columns,
+        labels=labels,
+        complement=complement,
+        seed=resolve_seed(seed),
+        work=Work(batch_size=batch_size),
+        threads=_threads(threads),
+    )
+
+
+def _scale(model: Model, scale: str) -> str:
+    if scale == "auto":
+        return model.scales[0]
+    if scale not in model.scales:
+        raise CannotExplain(
+            f"{model.name} has no output on the scale {scale!r}", allowed=list(model.scales)
+        )
+    return scale
+
+
+def _outputs(
+    model: Model, table: Table, scale: str, target: Any
+) -> tuple[list[int], tuple[Label, ...], bool]:
+    width = model.predict(table.take([0]).native(), scale).shape[1]
+    if model.task != "classification" or model.classes is None:
+        if target is None or (isinstance(target, str) and width == 1):
+            return list(range(width)), tuple(range(width)), False
+        if isinstance(target, (int, np.integer)) and 0 <= target < width:
+            return [int(target)], (int(target),), False
+        raise UnknownName.among("output", str(target), [str(i) for i in range(width)])
+    classes = [c.item() if isinstance(c, np.generic) else c for c in model.classes]
+    if target is None:
+        return (
+            (list(range(width)), tuple(classes), False)
+            if width > 1
+            else ([0], (classes[-1],), False)
+        )
+    if target not in classes:
+        found = [c for c in classes if str(c) == str(target)]
+        if not found:
+            raise UnknownName.among("class", str(target), [str(c) for c in classes])
+        target = found[0]
+    place = classes.index(target)
+    if width > 1:
+        return [place], (target,), False
+    return [0], (target,), place == 0 and len(classes) == 2
+
+
+def _answers(y: Any, rows: int) -> np.ndarray:
+    answers = np.asarray(y)
+    if answers.ndim == 2 and answers.shape[1] == 1:
+        answers = answers[:, 0]
+    if answers.shape != (rows,):
+        raise InvalidSetting(
+            "y needs one answer for each row", got=f"shape {answers.shape}", allowed=f"({rows},)"
+        )
+    return answers
+
+
+def _threads(threads: int | None) -> int:
+    import os
+
+    if threads is None:
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise InvalidSetting("threads is a number of threads", got=repr(threads), allowed="≥ 1")
+    return int(threads)

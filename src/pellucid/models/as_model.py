@@ -1,0 +1,70 @@
+"""as_model: from any object to a `Model`, by the module its type comes from, importing nothing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from pellucid.core.errors import CannotExplain, NotFitted
+from pellucid.models.adapter import Model
+
+LIBRARIES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "sklearn": "sklearn"}
+ACCEPTED = (
+    "a fitted scikit-learn estimator or pipeline",
+    "an XGBoost or LightGBM model",
+    "a function from a table to an array of predictions",
+    "a pellucid Model",
+)
+
+
+def as_model(obj: Any) -> Model:
+    """The adapter for a model.
+
+    Parameters
+    ----------
+    obj : object
+        A fitted scikit-learn estimator or pipeline, an XGBoost or LightGBM model, a function from
+        a table to an array of predictions, or a `Model`, which is returned as it is.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    NotFitted
+        The estimator was not fitted, or is a class.
+    CannotExplain
+        Nothing here can ask this object for predictions.
+
+    Notes
+    -----
+    A user's subclass of a library's class is read as that class. No model evaluations.
+    """
+    if isinstance(obj, Model):
+        return obj
+    if isinstance(obj, type):
+        raise NotFitted(
+            f"{obj.__name__} is a class, not a fitted model", fix=f"Pass {obj.__name__}().fit(X, y)"
+        )
+    roots = [base.__module__.partition(".")[0] for base in type(obj).__mro__]
+    for root in roots:
+        if root in LIBRARIES:
+            room = importlib.import_module(f"pellucid.models.{LIBRARIES[root]}")
+            return room.adapt(obj)  # type: ignore[no-any-return]
+    if callable(obj):
+        from pellucid.models.callable import CallableModel
+
+        return CallableModel(obj)
+    raise CannotExplain(
+        f"A {type(obj).__name__} from {type(obj).__module__} is not a model that can be read",
+        allowed="; ".join(ACCEPTED),
+        fix=_advice(obj),
+    )
+
+
+def _advice(obj: Any) -> str:
+    for verb in ("predict_proba", "predict"):
+        if callable(getattr(obj, verb, None)):
+            return f"Pass its method: model.{verb}"
+    return "Pass a function that returns one number, or one probability for each class, per row"
