@@ -150,11 +150,12 @@ def _number(name: str, values: pa.Array) -> Encoded:
 
 
 def decimals(codes: FloatArray, type_: pa.DataType) -> pa.Array:
-    """Decimal numbers nearest to `codes`."""
-    scale = type_.scale
-    rounded = np.round(codes, scale) if scale <= 15 else codes
-    texts = [None if np.isnan(v) else f"{v:.{max(scale, 0)}f}" for v in rounded]
-    return pa.array(texts, pa.string()).cast(type_)
+    """Decimal numbers nearest to `codes`; floats where they do not fit the precision."""
+    values = pa.array(codes, mask=np.isnan(codes))
+    try:
+        return values.cast(type_)
+    except pa.ArrowInvalid:
+        return values
 
 
 def _date(name: str, values: pa.Array) -> Encoded:

@@ -216,7 +216,9 @@ def _range(column: Column) -> None:
     low, high = column.low, column.high
     for end in (low, high):
         if end is not None and (isinstance(end, str) or not np.isreal(end)):
-            raise InvalidSetting(f"The range of column {column.name!r} is in numbers", got=repr(end))
+            raise InvalidSetting(
+                f"The range of column {column.name!r} is in numbers", got=repr(end)
+            )
     if (low is not None or high is not None) and column.kind not in ("numeric", "date"):
         raise InvalidSetting(f"Column {column.name!r} is {column.kind} and has no range")
     if low is not None and high is not None and not low <= high:

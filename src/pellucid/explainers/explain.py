@@ -30,6 +30,8 @@ def explain(
     schema: Schema | Mapping[str, Any] | None = None,
     batch_size: int = BATCH_ROWS,
     threads: int | None = None,
+    max_evaluations: int | None = None,
+    max_seconds: float | None = None,
     progress: bool | None = None,
 ) -> Any:
     """Explain what a model answers for each row, in the user's own columns.
@@ -64,6 +66,10 @@ def explain(
         Most rows given to the model at once; bounds memory.
     threads : int, optional
         Threads for compiled kernels; by default all cores.
+    max_evaluations : int, optional
+        Most rows the model may be asked to predict in all.
+    max_seconds : float, optional
+        Most wall-clock time in seconds, looked at before each batch.
     progress : bool, optional
         Show progress on standard error; by default on a terminal only.
 
@@ -81,6 +87,8 @@ def explain(
         If the rows are not what the model was fitted on.
     UnknownName, InvalidSetting
         If a name or a setting is not known.
+    BudgetExceeded
+        If the work needs more than `max_evaluations` or `max_seconds`.
 
     Examples
     --------
@@ -103,6 +111,8 @@ def explain(
         seed=seed,
         batch_size=batch_size,
         threads=threads,
+        max_evaluations=max_evaluations,
+        max_seconds=max_seconds,
     )
     if method is None:
         recipe = best_method(question)

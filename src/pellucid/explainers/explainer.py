@@ -30,6 +30,9 @@ class Explainer(Recipe, ABC):
     labels: ClassVar[bool] = False
     """Whether the method needs the true answers, ``y``."""
 
+    measures: ClassVar[str | None] = None
+    """What the values are measured in, such as ``"loss"``; by default the scale of the output."""
+
     @abstractmethod
     def compute(self, question: Question) -> Explanation | tuple[Explanation, ...]:
         """The explanation; provenance is filled in afterwards."""
@@ -101,6 +104,8 @@ class Explainer(Recipe, ABC):
             question.work.advance = advance
             found = self.compute(question)
         made = question.provenance(self.name(), self.params(), draws=not self.exact)
+        if self.measures is not None:
+            made = replace(made, scale=self.measures, target=None)
         if isinstance(found, tuple):
             return tuple(_made(each, made) for each in found)
         return _made(found, made)

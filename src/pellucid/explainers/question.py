@@ -76,6 +76,20 @@ class Question:
         raw = self.model.predict(self.table.native(codes), self.scale)
         return self.level(raw[:, self.columns])
 
+    def encode(self, codes: np.ndarray) -> np.ndarray:
+        """What the last estimator sees for coded rows, shape (row, encoded column)."""
+        return self.model.encode(self.table.native(codes))
+
+    @property
+    def players(self) -> np.ndarray:
+        """The user's column that each encoded column comes from, shape (encoded column,)."""
+        origin = self.model.encoded_from
+        if origin is None:
+            raise CannotExplain(f"{self.model.name} mixes several columns into one")
+        fitted = self.model.columns or self.table.names
+        place = np.array([self.table.names.index(name) for name in fitted])
+        return place[origin]
+
     @cached_property
     def output(self) -> np.ndarray:
         """The model's own prediction for the explained rows, shape (sample, output)."""
@@ -154,7 +168,7 @@ class Question:
         ----------
         values : array of shape (sample, feature, output)
             The shares, already said for the explained class.
-        base : array of shape (output,)
+        base : array of shape (output,) or (sample, output)
             The output they start from.
         error : array of shape (sample, feature, output), optional
             Standard errors; zero where exact.
@@ -169,7 +183,7 @@ class Question:
             dims = (*dims, self.output_axis)
             coords[self.output_axis] = self.labels
         else:
-            values, output, base = values[..., 0], output[:, 0], base[0]
+            values, output, base = values[..., 0], output[:, 0], base[..., 0]
             error = None if error is None else error[..., 0]
         return Attribution(
             values=values,
@@ -215,8 +229,10 @@ def ask(
     seed: int | None = None,
     batch_size: int = BATCH_ROWS,
     threads: int | None = None,
+    max_evaluations: int | None = None,
+    max_seconds: float | None = None,
 ) -> Question:
-    """The question in its settled form.
+    """The question in its settled form; see `pellucid.explain` for the parameters.
 
     Raises
     ------
@@ -224,12 +240,18 @@ def ask(
         If the model, its output or the rows cannot be used as asked.
     """
     adapter = as_model(model)
-    names = adapter.columns
-    reference = None if background is None else Table.of(background, schema=schema, names=names)
-    table = Table.of(X, like=reference, schema=schema if reference is None else None, names=names)
+    reference = None
+    if background is not None:
+        reference = Table.of(background, schema=schema, names=_names_for(background, adapter))
+    table = Table.of(
+        X,
+        like=reference,
+        schema=schema if reference is None else None,
+        names=_names_for(X, adapter),
+    )
     if reference is not None:
         reference = Table.of(reference, like=table)
-    adapter.check(table.native())
+    notes = [*adapter.notes, *adapter.check(table.native())]
     chosen = _scale(adapter, scale)
     columns, labels, complement = _outputs(adapter, table, chosen, target)
     return Question(
@@ -242,9 +264,17 @@ def ask(
         labels=labels,
         complement=complement,
         seed=resolve_seed(seed),
-        work=Work(batch_size=batch_size),
+        work=Work(batch_size=batch_size, limit=max_evaluations, seconds=max_seconds),
         threads=_threads(threads),
+        notes=notes,
     )
+
+
+def _names_for(X: Any, model: Model) -> tuple[str, ...] | None:
+    """The names the model remembers, for an array that has none of its own."""
+    bare = isinstance(X, np.ndarray) and X.dtype.names is None and X.ndim == 2
+    fits = bare and model.columns is not None and X.shape[1] == len(model.columns)
+    return model.columns if fits else None
 
 
 def _scale(model: Model, scale: str) -> str:

@@ -1,0 +1,1 @@
+"""One file per library: what a model can do, and how it is asked."""

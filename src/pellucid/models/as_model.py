@@ -51,7 +51,8 @@ def as_model(obj: Any) -> Model:
     for root in roots:
         if root in LIBRARIES:
             room = importlib.import_module(f"pellucid.models.{LIBRARIES[root]}")
-            return room.adapt(obj)  # type: ignore[no-any-return]
+            model: Model = room.adapt(obj)
+            return model
     if callable(obj):
         from pellucid.models.callable import CallableModel
 

@@ -12,6 +12,7 @@ from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Model, Task
 from pellucid.models.scales import CLIPPED, log_odds
 
+TASKS = ("classification", "regression", "outlier")
 SCALES = ("probability", "logit", "log", "raw", "path length")
 PROBED = 3  # rows
 SUM_TO_ONE = 1e-5  # the rounding of float32 probabilities
@@ -57,10 +58,8 @@ class CallableModel(Model):
             raise CannotExplain("This is not a function", got=type(function).__name__)
         if scale is not None and scale not in SCALES:
             raise InvalidSetting("A function cannot return this scale", got=scale, allowed=SCALES)
-        if task not in (None, "classification", "regression", "outlier"):
-            raise InvalidSetting(
-                "There is no such task", got=task, allowed=("classification", "regression", "outlier")
-            )
+        if task not in (None, *TASKS):
+            raise InvalidSetting("There is no such task", got=task, allowed=TASKS)
         self.source = function
         self.name = name or _name(function)
         self.columns = None if columns is None else tuple(map(str, columns))
@@ -115,7 +114,8 @@ class CallableModel(Model):
         self._expect(out)
         if self.task == "classification" and out.shape[1] > 1:
             self.classes = self.classes or tuple(range(out.shape[1]))
-            out = out[:, 1:] if out.shape[1] == 2 else out
+            if out.shape[1] == 2:  # of two logits only the difference says anything
+                out = out[:, 1:] - out[:, :1] * (self._returns == "logit")
         return log_odds(out) if scale != self._returns else out
 
     def _expect(self, out: np.ndarray) -> None:

@@ -58,7 +58,9 @@ def of_function(function: FunctionType) -> str:
     """The fingerprint of a function: its code and what it closes over."""
     inside = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
     held = [of_object(value) for value in (*inside, function.__defaults__)]
-    return of_bytes(function.__qualname__.encode(), _code(function.__code__), *map(str.encode, held))
+    return of_bytes(
+        function.__qualname__.encode(), _code(function.__code__), *map(str.encode, held)
+    )
 
 
 def _is_filled(cell: Any) -> bool:

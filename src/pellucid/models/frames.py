@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +100,41 @@ def named(X: np.ndarray, columns: tuple[str, ...]) -> Any:
     return pa.table({name: pa.array(_tidy(X[:, j])) for j, name in enumerate(columns)})
 
 
-def matrix(X: Any, codes: Mapping[int, Sequence[Any] | None] | None = None) -> np.ndarray:
+def unnamed(X: Any) -> np.ndarray:
+    """The values of a frame as an array: float64 where all are numbers, otherwise objects."""
+    try:
+        return matrix(X)
+    except WrongType:
+        columns = [_objects(column) for column in arrow(X).columns]
+        return np.array(columns, dtype=object).T
+
+
+def as_pandas(X: pa.Table) -> Any:
+    """The Arrow table as pandas, which most pipelines were fitted on, where pandas is installed."""
+    return X.to_pandas() if importlib.util.find_spec("pandas") else X
+
+
+def renamed(X: Any, columns: tuple[str, ...]) -> Any:
+    """The frame with other names."""
+    if columns == names(X):
+        return X
+    if kind(X) == "pandas":
+        return X.set_axis(list(columns), axis=1)
+    if kind(X) == "polars":
+        return X.rename(dict(zip(X.columns, columns, strict=True)))
+    return X.rename_columns(list(columns))
+
+
+def matrix(
+    X: Any,
+    codes: Mapping[int, Sequence[Any] | None] | None = None,
+    unseen: str = "missing",
+) -> np.ndarray:
     """The numbers of a table, float64 `(sample, column)`, missing as NaN.
 
     `codes` says which columns are categories, and for each its categories in the order of their
-    codes; None stands for the table's own order. A category that is not listed becomes NaN.
+    codes; None stands for the table's own order. A category that is not listed becomes NaN where
+    `unseen` is ``"missing"`` and an error where it is ``"refused"``.
     """
     if kind(X) == "scipy":
         return np.asarray(X.toarray(), dtype=np.float64)
@@ -115,10 +146,8 @@ def matrix(X: Any, codes: Mapping[int, Sequence[Any] | None] | None = None) -> n
     out = np.empty(table.shape, dtype=np.float64)
     for j, name in enumerate(table.column_names):
         column = table.column(j)
-        if codes and j in codes and not _is_number(column):
-            out[:, j] = _codes(column, codes[j], name)
-        elif codes and codes.get(j) is not None:
-            out[:, j] = _lookup(column.to_pylist(), codes[j] or ())
+        if codes and j in codes and (codes[j] is not None or not _is_number(column)):
+            out[:, j] = _codes(column, codes[j], name, unseen)
         else:
             out[:, j] = _floats(column, name)
     return out
@@ -144,7 +173,9 @@ def words(X: Any) -> tuple[int, ...]:
 
     table = arrow(X)
     tests = (types.is_dictionary, types.is_string, types.is_large_string, types.is_string_view)
-    return tuple(j for j, field in enumerate(table.schema) if any(test(field.type) for test in tests))
+    return tuple(
+        j for j, field in enumerate(table.schema) if any(test(field.type) for test in tests)
+    )
 
 
 def first_rows_with(X: Any, what: str) -> dict[int, int]:
@@ -182,6 +213,10 @@ def _where(X: Any, what: str) -> np.ndarray | None:
     return found
 
 
+def _objects(column: Any) -> list[Any]:
+    return [np.nan if value is None else value for value in column.to_pylist()]
+
+
 def _letters(X: np.ndarray) -> tuple[str, ...]:
     return tuple(f"x{j}" for j in range(X.shape[1]))
 
@@ -201,7 +236,11 @@ def _gathered(X: Any) -> Any:
             return pa.table({str(name): pa.array(_tidy(np.asarray(X[name]))) for name in X})
         if isinstance(X, Sequence) and X and all(isinstance(row, Mapping) for row in X):
             return pa.Table.from_pylist(list(X))
-        if isinstance(X, Sequence) and X and all(isinstance(row, (Sequence, np.ndarray)) for row in X):
+        if (
+            isinstance(X, Sequence)
+            and X
+            and all(isinstance(row, (Sequence, np.ndarray)) for row in X)
+        ):
             return framed(np.asarray(X))
         if hasattr(X, "__arrow_c_stream__") and kind(X) not in ("pandas", "polars"):
             return pa.table(X)
@@ -244,7 +283,7 @@ def _floats(column: Any, name: str) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
-def _codes(column: Any, categories: Sequence[Any] | None, name: str) -> np.ndarray:
+def _codes(column: Any, categories: Sequence[Any] | None, name: str, unseen: str) -> np.ndarray:
     """The codes of a column of texts or categories."""
     import pyarrow.types as types
 
@@ -256,13 +295,24 @@ def _codes(column: Any, categories: Sequence[Any] | None, name: str) -> np.ndarr
             )
         column = column.dictionary_encode()
     whole = column.combine_chunks()
-    whole = whole if not hasattr(whole, "chunks") else whole.chunk(0)
+    whole = whole.chunk(0) if hasattr(whole, "chunks") else whole
     own = whole.dictionary.to_pylist()
-    codes = np.arange(len(own), dtype=np.float64) if categories is None else _lookup(own, categories)
     index = np.asarray(whole.indices.fill_null(len(own)).to_numpy(zero_copy_only=False), dtype=int)
-    return np.append(codes, np.nan)[index]
-
-
-def _lookup(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
+    if categories is None:
+        return np.append(np.arange(len(own), dtype=np.float64), np.nan)[index]
     place = {category: float(code) for code, category in enumerate(categories)}
-    return np.array([place.get(value, np.nan) for value in values], dtype=np.float64)
+    codes = np.array([*(place.get(value, np.nan) for value in own), np.nan])
+    if unseen == "refused":
+        _refuse_unseen([own[i] for i in np.unique(index) if i < len(own)], place, name)
+    return codes[index]
+
+
+def _refuse_unseen(values: Sequence[Any], known: Mapping[Any, float], name: str) -> None:
+    strange = [value for value in values if value is not None and value not in known]
+    if strange:
+        raise WrongType(
+            f"Column {name!r} holds categories that the model was not trained on",
+            got=strange,
+            allowed=list(known),
+            fix="Map them to a known category, or leave them missing",
+        )

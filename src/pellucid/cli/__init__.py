@@ -1,0 +1,10 @@
+"""The command line: each verb of the API, same names, same options."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run ``pellucid``; the exit code says how it went (see ``pellucid --help``)."""
+    from pellucid.cli.app import run
+
+    run()

@@ -1,0 +1,53 @@
+"""``pellucid methods``."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.inputs import model_from
+from pellucid.core import registry
+from pellucid.explainers import choose
+
+
+def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None:
+    """List methods, as a table or as JSON."""
+    rows = all_methods() if model is None else choose.methods(model_from(model, trust), scale=scale)
+    if json:
+        print(jsonlib.dumps({"schema": 1, "methods": rows}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "method", "values", "needs", "model evaluations", "source", box=None, pad_edge=False
+    )
+    for row in rows:
+        needs = row.get("why_not") or ", ".join(row["needs"])
+        style = "dim" if row.get("why_not") else ""
+        table.add_row(
+            row["name"],
+            "exact" if row["exact"] else "sampled",
+            needs,
+            row["cost"],
+            row["paper"],
+            style=style,
+        )
+    Console().print(table)
+
+
+def all_methods() -> list[dict[str, Any]]:
+    """Every method, whatever the model."""
+    recipes = [choose.recipe_named(name) for name in registry.names(choose.PACKAGE)]
+    return [
+        {
+            "name": recipe.name(),
+            "exact": recipe.exact,
+            "needs": sorted(recipe.needs),
+            "laws": sorted(recipe.laws),
+            "cost": recipe.cost,
+            "paper": recipe.paper,
+        }
+        for recipe in recipes
+    ]

@@ -1,0 +1,105 @@
+"""Partial dependence: the mean output when one column is set to a value in every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import stats
+
+from pellucid.core.curve import Curve
+from pellucid.explainers.effect.forced import Force, forced
+from pellucid.explainers.effect.grid import (
+    Features,
+    checked_features,
+    chosen,
+    curve,
+    grids,
+    one_or_all,
+)
+from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import Question
+from pellucid.explainers.settings import whole_number
+
+BAND = (
+    "95 % interval of the mean over rows, point by point (Student's t); "
+    "it does not say how sure the model is"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialDependence(Explainer):
+    """The mean output when one column is set to each point of a grid, all else as it is.
+
+    Parameters
+    ----------
+    feature : str or tuple of str, optional
+        The column, or columns; by default all. One name gives one curve, otherwise a tuple.
+    points : int
+        Most points of the grid of a number or date, which are observed values between the 1 %
+        and the 99 % quantile, or all values where fewer differ. Categories, ordinals and booleans
+        have one point for each value that occurs.
+    max_background : int, optional
+        Most rows to average over; a random choice of more is noted.
+
+    Notes
+    -----
+    Rows: the background, or the rows to explain where none is given. Cost: points × rows
+    evaluations for each column. The result is that of scikit-learn's
+    ``partial_dependence(method="brute")`` on the same grid.
+
+    The band is ``mean ± t · sd / √rows``: the values averaged are independent rows, so no
+    bootstrap is needed to approach the same interval. It speaks of the rows that were drawn, not
+    of the model.
+
+    Where columns hang together, the mean runs over rows that cannot be; see `ALE`.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such column.
+
+    References
+    ----------
+    Friedman (2001), doi:10.1214/aos/1013203451.
+    """
+
+    paper: ClassVar[str] = "doi:10.1214/aos/1013203451"
+    cost: ClassVar[str] = "points × background rows for each feature"
+
+    feature: Features = None
+    points: int = 30
+    max_background: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "feature", checked_features(self.feature))
+        whole_number("points", self.points, 2)
+        whole_number("max_background", self.max_background, 2, optional=True)
+
+    def work(self, question: Question) -> int:
+        rows = question.table if question.background is None else question.background
+        most = min(len(rows), self.max_background or len(rows))
+        return most * self.points * len(chosen(question, self.feature))
+
+    def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
+        rows = question.reference(self.max_background)
+        found = grids(question, self.feature, rows, self.points)
+        forces: list[Force] = [(each.column, code) for each in found for code in each.codes]
+        outputs = forced(question.predict, rows, forces, question.work.batch_size)
+        curves = []
+        for each in found:
+            moments = [_moments(next(outputs)) for _ in each.codes]
+            mean, reach = np.moveaxis(np.array(moments), 1, 0)
+            band = np.stack([mean - reach, mean + reach]) if len(rows) > 1 else None
+            curves.append(curve(question, each, mean, band=band, band_meaning=BAND))
+        return one_or_all(self.feature, curves)
+
+
+def _moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over rows, and the reach of its 95 % interval, of each output."""
+    rows = len(outputs)
+    if rows < 2:
+        return outputs.mean(axis=0), np.zeros(outputs.shape[1])
+    reach = stats.t.ppf(0.975, rows - 1) * outputs.std(axis=0, ddof=1) / np.sqrt(rows)
+    return outputs.mean(axis=0), reach

@@ -1,0 +1,54 @@
+"""Shuffles that give every row the value of another row, never twice the same, and their error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def donors(rows: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
+    """Which row gives its value to each row: shape (repeat, row).
+
+    Parameters
+    ----------
+    rows : int
+        At least two.
+    repeats : int
+        At most ``rows - 1``; with all of them every pair of rows occurs once.
+
+    Notes
+    -----
+    The repeats are different turns of one random circle of all rows. No row keeps its own value
+    and no pair occurs twice, so the mean over repeats is unbiased for a value drawn from an
+    independent row, and has less variance than independent shuffles.
+    """
+    circle = rng.permutation(rows)
+    turns = 1 + rng.permutation(rows - 1)[:repeats]
+    given = np.empty((repeats, rows), dtype=np.intp)
+    for repeat, turn in enumerate(turns):
+        given[repeat, circle] = np.roll(circle, -turn)
+    return given
+
+
+def paired_error(terms: np.ndarray, given: np.ndarray) -> float:
+    """Standard error, over rows and shuffles, of the mean of `terms`.
+
+    Parameters
+    ----------
+    terms : array of shape (repeat, row)
+        What changed for each row in each shuffle.
+    given : int array of shape (repeat, row)
+        Which row gave its value, as `donors` made it.
+
+    Notes
+    -----
+    A term depends on two rows, the one that receives and the one that gives. Each row therefore
+    enters with the mean of its terms in both roles. The variance of these sums overstates that of
+    the rows by the scatter of single terms, ``var(terms) / repeats``, which is taken off (Hoeffding's
+    decomposition); what remains is held at or above the variance of independent terms.
+    """
+    repeats, rows = terms.shape
+    received = terms.mean(axis=0)
+    gave = np.bincount(given.ravel(), weights=terms.ravel(), minlength=rows) / repeats
+    single = terms.var() / repeats
+    spread = np.var(received + gave, ddof=1) - single
+    return float(np.sqrt(max(spread, single) / rows))

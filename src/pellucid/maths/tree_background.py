@@ -1,0 +1,230 @@
+"""Walks a forest for interventional Shapley values: which subtrees share a table, and the rows.
+
+See :mod:`pellucid.maths.tree_interventional` for what the tables hold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.maths.tree_interventional import (
+    MOST_BITS,
+    distinct,
+    leaf_table,
+    path_players,
+    passes,
+    pattern_values,
+    patterns,
+)
+from pellucid.maths.tree_pairs import pair_values
+from pellucid.maths.tree_path_dependent import fast
+
+BLOCK = 1024  # rows walked at a time
+
+
+@fast
+def shapley(program, table, root, output, value, trees, own, other, rule, limits, phi):  # type: ignore[no-untyped-def]
+    """Add the values of trees[0], …, trees[1] - 1 to phi (output, player, sample).
+
+    `own` and `other` are the codes of the rows and of the background; `rule` is quadrature times,
+    weights and the coalition weights; `limits` are the most bits of a subtree's and of a single
+    leaf's table.
+    """
+    share = np.full(other.shape[1], 1.0 / other.shape[1])
+    for tree in range(trees[0], trees[1]):
+        first = program.first[tree]
+        if first == program.first[tree + 1]:
+            continue
+        gain = phi[output[tree] : output[tree] + value.shape[1]]
+        if program.tree_players[tree] > MOST_BITS:
+            pair_values(program, table, tree, value, own, other, rule[2], gain)
+            continue
+        units, players = _units(program, tree, limits)
+        behind = passes(program, table, tree, other, 0, other.shape[1])
+        tables = _tables(program, first, units, players, value, behind, share, rule)
+        for begin in range(0, own.shape[1], BLOCK):
+            rows = min(BLOCK, own.shape[1] - begin)
+            goes = passes(program, table, tree, own, begin, rows)
+            part = gain[:, :, begin : begin + rows]
+            for unit in range(len(units)):
+                if units[unit, 5] < 0:
+                    _look_up_new(
+                        program, first, units[unit], players[unit], value, goes, behind, share,
+                        rule, part,
+                    )  # fmt: skip
+                else:
+                    _look_up(program, first, units[unit], players[unit], tables, goes, part)
+
+
+@fast
+def _units(program, tree, limits):  # type: ignore[no-untyped-def]
+    """What shares a table: (unit, [node, side, size, bits, players, start]) and its players.
+
+    Size 0 is the leaf on that side of the node, more is the subtree at the node with so many
+    tests; start is where its table begins, -1 if it has none.
+    """
+    first, last = program.first[tree], program.first[tree + 1]
+    size = np.ones(last - first, dtype=np.int64)
+    for node in range(last - 1, first, -1):
+        size[program.parent[node] - first] += size[node - first]
+    units = np.empty((last - first + 1, 6), dtype=np.int64)
+    players = np.empty((last - first + 1, MOST_BITS), dtype=np.int64)
+    count, start, node = 0, 0, first
+    while node < last:
+        tests, bits = size[node - first], program.known[node] + size[node - first]
+        if bits <= limits[0] or (tests == 1 and bits <= limits[1]):
+            found = _subtree_players(program, node, tests, players[count])
+            units[count] = node, 0, tests, bits, found, start
+            start += found << bits
+            count, node = count + 1, node + tests
+            continue
+        for side in range(2):
+            if (program.right[node] if side else program.left[node]) < 0:
+                found = path_players(program, node, players[count])
+                own = start if found <= limits[1] else -1
+                units[count] = node, side, 0, found, found, own
+                start += found << found if own >= 0 else 0
+                count += 1
+        node += 1
+    return units[:count], players[:count]
+
+
+@fast
+def _subtree_players(program, node, tests, into):  # type: ignore[no-untyped-def]
+    """Players on the path to a node, then new ones in its subtree; returns how many."""
+    count = path_players(program, program.parent[node], into)
+    for below in range(node, node + tests):
+        if _place(into, count, program.player[below]) == count:
+            into[count] = program.player[below]
+            count += 1
+    return count
+
+
+@fast
+def _place(players, count, player):  # type: ignore[no-untyped-def]
+    """Where a player stands in a list; `count` if nowhere."""
+    for j in range(count):
+        if players[j] == player:
+            return j
+    return count
+
+
+@fast
+def _tables(program, first, units, players, value, behind, share, rule):  # type: ignore[no-untyped-def]
+    """All tables of one tree, (output, entry), each (player, index)."""
+    total = 0
+    for unit in units:
+        if unit[5] >= 0:
+            total += unit[4] << unit[3]
+    tables = np.zeros((value.shape[1], total))
+    for u in range(len(units)):
+        node, side, tests = units[u, 0], units[u, 1], units[u, 2]
+        if units[u, 5] < 0:
+            continue
+        if tests == 0:
+            _add_leaf(program, first, units[u], players[u], node, side, value, behind, share, rule, tables)
+            continue
+        for below in range(node, node + tests):
+            if program.left[below] < 0:
+                _add_leaf(program, first, units[u], players[u], below, 0, value, behind, share, rule, tables)
+            if program.right[below] < 0:
+                _add_leaf(program, first, units[u], players[u], below, 1, value, behind, share, rule, tables)
+    return tables
+
+
+@fast
+def _add_leaf(program, first, unit, players, node, side, value, behind, share, rule, tables):  # type: ignore[no-untyped-def]
+    """Add one leaf to the table of its unit."""
+    leaf = ~(program.right[node] if side else program.left[node])
+    local = np.empty(MOST_BITS, dtype=np.int64)
+    count = path_players(program, node, local)
+    seen = np.empty(behind.shape[1], dtype=np.int64)
+    patterns(program, first, node, side, behind, seen)
+    histogram = np.zeros(1 << count)
+    for b in range(len(seen)):
+        histogram[seen[b]] += share[b]
+    own = np.empty((count, 1 << count))
+    leaf_table(count, histogram, rule[0], rule[1], own)
+    index = _leaf_pattern(program, unit, node, side, count)
+    size = 1 << unit[3]
+    for j in range(count):
+        start = unit[5] + _place(players, unit[4], local[j]) * size
+        for w in range(value.shape[1]):
+            for a in range(size):
+                tables[w, start + a] += value[leaf, w] * own[j, index[a]]
+
+
+@fast
+def _leaf_pattern(program, unit, node, side, count):  # type: ignore[no-untyped-def]
+    """Pattern at a leaf for every index of its unit's table."""
+    index = np.arange(1 << unit[3])
+    if unit[2] == 0:
+        return index
+    top, above = unit[0], program.known[unit[0]]
+    prefix = (1 << above) - 1
+    into = (index & prefix) | (((1 << count) - 1) & ~prefix)
+    below = node
+    while below >= top:
+        bit, place = np.int64(program.bit[below]), above + below - top
+        for a in range(len(index)):
+            failed = np.int64((index[a] >> place & 1) == side)
+            into[a] &= ~(failed << bit)
+        side = program.side[below]
+        below = program.parent[below]
+    return into
+
+
+@fast
+def _look_up(program, first, unit, players, tables, goes, part):  # type: ignore[no-untyped-def]
+    """Add a table's values for a block of rows."""
+    rows = goes.shape[1]
+    index = np.empty(rows, dtype=np.int64)
+    node, tests = unit[0], unit[2]
+    if tests == 0:
+        patterns(program, first, node, unit[1], goes, index)
+    else:
+        patterns(program, first, program.parent[node], program.side[node], goes, index)
+        for q in range(tests):
+            line, place = goes[node - first + q], program.known[node] + q
+            for b in range(rows):
+                index[b] |= np.int64(line[b]) << place
+    size = 1 << unit[3]
+    for w in range(len(tables)):
+        for j in range(unit[4]):
+            gain = part[w, players[j]]
+            own = tables[w, unit[5] + j * size : unit[5] + (j + 1) * size]
+            for b in range(rows):
+                gain[b] += own[index[b]]
+
+
+@fast
+def _look_up_new(program, first, unit, players, value, goes, behind, share, rule, part):  # type: ignore[no-untyped-def]
+    """Add a leaf's values for a block of rows, worked out for the patterns that occur."""
+    node, side, count = unit[0], unit[1], unit[4]
+    leaf = ~(program.right[node] if side else program.left[node])
+    number, own = _occurring(program, first, node, side, goes)
+    number_behind, other = _occurring(program, first, node, side, behind)
+    weight = np.zeros(len(other))
+    for b in range(len(number_behind)):
+        weight[number_behind[b]] += share[b]
+    worth = np.empty((count, len(own)))
+    pattern_values(count, own, other, weight, rule[2], worth)
+    for w in range(value.shape[1]):
+        for j in range(count):
+            gain = part[w, players[j]]
+            for b in range(len(number)):
+                gain[b] += value[leaf, w] * worth[j, number[b]]
+
+
+@fast
+def _occurring(program, first, node, side, goes):  # type: ignore[no-untyped-def]
+    """(Number of each row's pattern, the different patterns)."""
+    rows = goes.shape[1]
+    which = np.empty(rows, dtype=np.int64)
+    patterns(program, first, node, side, goes, which)
+    space = 4
+    while space < 2 * rows:
+        space *= 2
+    found = np.empty(rows, dtype=np.int64)
+    count = distinct(found, rows, np.empty(space, dtype=np.int64), which)
+    return which, found[:count]

@@ -1,0 +1,157 @@
+"""Does the explanation hold still when the row hardly changes?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from pellucid.core.scores import Score
+from pellucid.data.schema import Column
+from pellucid.metrics.evidence import Evidence
+from pellucid.metrics.metric import Metric
+from pellucid.metrics.ranks import overlap
+from pellucid.metrics.resample import interval
+from pellucid.metrics.wording import between, counted, percent, warned
+
+MOVABLE = ("numeric", "date")
+"""Kinds of columns that can be changed a little; categories and yes-or-no cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability(Metric):
+    """How much the explanation changes when each number moves by 1 % of its spread.
+
+    The rows are moved, explained with the same method and seed, and compared with the explanation
+    that is judged. The value is the sum of changes of all shares relative to the sum of their
+    magnitudes. Part of it may be called for: where the prediction itself moves, the shares must.
+    The verdict is on the rest, the change of the shares minus that of the prediction.
+
+    Parameters
+    ----------
+    noise : float
+        Standard deviation of the noise, as a share of that of the column.
+    tolerance : float
+        Largest relative change allowed beyond what the prediction calls for. A fifth is small
+        against what separates the first places of an order, and more than split points cause.
+    top : int
+        How many features count as most important, for the sentence.
+    budget : int
+        Most model evaluations; fewer rows are taken where the method costs more.
+
+    Notes
+    -----
+    Normal noise; whole-number columns and dates are rounded back to whole numbers, so counts
+    hardly ever change; values are kept inside the range of the schema; missing values stay.
+
+    References
+    ----------
+    Alvarez-Melis and Jaakkola (2018), arXiv:1806.08049; Agarwal et al. (2022), arXiv:2203.06877.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"repeat"})
+    cost: ClassVar[str] = "the cost of the explanation once more, up to `budget`"
+    paper: ClassVar[str] = "arXiv:2203.06877"
+
+    noise: float = 0.01
+    tolerance: float = 0.2
+    top: int = 3
+    budget: int = 5_000_000
+
+    def obstacle(self, evidence: Evidence) -> str | None:
+        """Why nothing can be said: no re-run, or no column that can be changed a little."""
+        columns = evidence.question.table.schema.values()
+        if not any(column.kind in MOVABLE for column in columns):
+            return "no column holds numbers, so no row can be changed a little"
+        return super().obstacle(evidence)
+
+    def measure(self, evidence: Evidence) -> tuple[Score, ...]:
+        """One score: the relative change."""
+        rows = evidence.affordable(1, self.budget)
+        own = evidence.question.table.codes[rows]
+        moved = nudged(evidence, own, self.noise)
+        if np.array_equal(own, moved, equal_nan=True):
+            return (self.silent(evidence, "whole numbers do not change by so little"),)
+        before, after = evidence.shares[rows], evidence.again(rows, codes=moved)
+        change = np.abs(after - before).sum(axis=1)
+        size = (np.abs(before).sum(axis=1) + np.abs(after).sum(axis=1)) / 2
+        if not size.any():
+            return (self._nothing(evidence, len(rows)),)
+        called_for = np.abs(evidence.predict(moved, rows) - evidence.output[rows])
+        kept = float(overlap(before, after, self.top).mean())
+        return (self._verdict(evidence, change, called_for, size, kept),)
+
+    def _nothing(self, evidence: Evidence, n: int) -> Score:
+        return Score(
+            metric=self.name(),
+            group=evidence.group,
+            value=float("nan"),
+            n=n,
+            text="All values are zero, before and after the rows are changed a little, so "
+            "there is nothing to compare.",
+        )
+
+    def _verdict(
+        self,
+        evidence: Evidence,
+        change: np.ndarray,
+        called_for: np.ndarray,
+        size: np.ndarray,
+        kept: float,
+    ) -> Score:
+        value = float(change.sum() / size.sum())
+        needed = float(called_for.sum() / size.sum())
+        low, high = interval(
+            lambda w: (w @ change) / (w @ size + np.finfo(float).tiny),
+            len(change),
+            evidence.rng(self.name(), "interval"),
+        )
+        passed = value - needed <= self.tolerance
+        text = (
+            f"when each number moves by {percent(self.noise)} of its spread, the shares change by "
+            f"{percent(value)}{between(low, high)} and the prediction by {percent(needed)} of "
+            f"their size; {percent(kept)} of the "
+            f"{counted(min(self.top, len(evidence.features)), 'most important feature')} stay"
+        )
+        return Score(
+            metric=self.name(),
+            group=evidence.group,
+            value=value,
+            low=low,
+            high=high,
+            n=len(change),
+            passed=passed,
+            text=f"{text[0].upper()}{text[1:]}." if passed else warned(f"{text}."),
+        )
+
+
+def nudged(evidence: Evidence, codes: np.ndarray, noise: float) -> np.ndarray:
+    """Rows whose numbers have moved by `noise` standard deviations of their column."""
+    known = evidence.reference if evidence.has_reference else codes
+    moved = codes + noise * _deviations(known) * evidence.rng("noise").normal(size=codes.shape)
+    for j, column in enumerate(evidence.question.table.schema.values()):
+        moved[:, j] = _allowed(column, codes[:, j], moved[:, j])
+    return moved
+
+
+def _allowed(column: Column, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    if column.kind not in MOVABLE:
+        return own
+    if column.integer or column.kind == "date":
+        moved = own + np.round(moved - own)
+    inside = np.clip(
+        moved,
+        -np.inf if column.low is None else column.low,
+        np.inf if column.high is None else column.high,
+    )
+    return np.where(np.isfinite(own), inside, own)
+
+
+def _deviations(known: np.ndarray) -> np.ndarray:
+    """Standard deviation of each column without its missing and infinite values; 0 for none."""
+    finite = np.isfinite(known)
+    count = np.maximum(finite.sum(axis=0), 1)
+    numbers = np.where(finite, known, 0.0)
+    centre = numbers.sum(axis=0) / count
+    return np.sqrt((np.where(finite, known - centre, 0.0) ** 2).sum(axis=0) / count)

@@ -1,0 +1,138 @@
+"""Numbers, names and lists as a reader wants them: short, unambiguous, never cut off unseen."""
+
+from __future__ import annotations
+
+import datetime
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.explanation import Explanation
+
+NAME_WIDTH = 34
+"""Characters of a name on an axis; a longer one loses its middle."""
+
+SCALES = {
+    "probability": "probability",
+    "logit": "log-odds",
+    "raw": "the model's own unit",
+    "loss": "loss",
+    "path length": "path length",
+}
+"""What each scale is called on a chart."""
+
+
+def brief(value: float) -> str:
+    """A number in three significant digits, with a true minus sign."""
+    value = float(value)
+    if value != value:
+        return "missing"
+    if not np.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size and (size < 1e-4 or size >= 1e7):
+        mantissa, _, exponent = f"{size:.2e}".partition("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
+    elif size >= 999.5:
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:.3g}"
+    return f"−{text}" if value < 0 else text
+
+
+def signed(value: float) -> str:
+    """A number with its sign: ``+0.12``, ``−3``, ``0``."""
+    return f"+{brief(value)}" if value > 0 else brief(value)
+
+
+def arrow(value: float) -> str:
+    """A signed number behind a triangle that says the direction."""
+    if value > 0:
+        return f"▲ {signed(value)}"
+    return f"▼ {signed(value)}" if value < 0 else signed(value)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never rounds something to nothing, or all but all to all."""
+    if share != share:
+        return "missing"
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.3g} %"
+
+
+def datum(value: Any) -> str:
+    """One feature value for reading: a number, a category, a date, or ``missing``."""
+    value = value.item() if isinstance(value, (np.generic, np.ndarray)) else value
+    if value is None or value != value:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        whole = float(value).is_integer() and abs(value) < 1e7
+        return f"{int(value)}".replace("-", "−") if whole else brief(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    return shorten(str(value), 24)
+
+
+def shorten(text: object, width: int = NAME_WIDTH) -> str:
+    """One line of at most `width` characters; what is too long loses its middle."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split()) or "(empty)"
+    if cells(line) <= width:
+        return line
+    head, tail = "", ""
+    for letter in line:
+        if cells(head + letter) > (width - 1) * 3 // 5:
+            break
+        head += letter
+    for letter in reversed(line):
+        if cells(head + letter + tail) > width - 1:
+            break
+        tail = letter + tail
+    return f"{head.rstrip()}…{tail.lstrip()}"
+
+
+def cells(text: str) -> int:
+    """How wide a text is, in Latin characters (East Asian ones count two)."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def unique(labels: Iterable[object], width: int = NAME_WIDTH) -> list[str]:
+    """Shortened labels, numbered where two would read the same."""
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        short = shorten(label, width)
+        seen[short] = seen.get(short, 0) + 1
+        result.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
+    return result
+
+
+def listed(items: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 row``, ``12,000 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """Lines that fit `width` pixels at a font size of `size` pixels."""
+    return textwrap.wrap(text, max(20, int(width / (0.53 * size)))) or [""]
+
+
+def measured(explanation: Explanation, output: object = None) -> str:
+    """What the values are measured in: ``probability of malignant``."""
+    scale = SCALES.get(explanation.scale, explanation.scale)
+    what = explanation.target if output is None else output
+    return f"{scale} of {shorten(what)}" if what is not None else scale
