@@ -46,7 +46,7 @@ class Exit(IntEnum):
 Model = Annotated[
     Path,
     typer.Argument(
-        help="A model file: XGBoost .json or .ubj, LightGBM .txt, skops; joblib and pickle need --trust."
+        help="A model file: XGBoost .json or .ubj, LightGBM .txt, skops; pickles need --trust."
     ),
 ]
 Data = Annotated[Path, typer.Argument(help="A table: CSV, Parquet or Arrow.")]
@@ -55,12 +55,13 @@ Trust = Annotated[
 ]
 Background = Annotated[
     Path | None,
-    typer.Option(help="Reference rows, such as the training data: CSV, Parquet or Arrow."),
+    typer.Option(help="Reference rows, such as the training data."),
 ]
 Class = Annotated[str | None, typer.Option("--class", help="The class to explain.")]
 Scale = Annotated[str, typer.Option(help="auto, probability, logit or raw.")]
 Seed = Annotated[int, typer.Option(help="Makes the result repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Report = Annotated[Path, typer.Option("-o", "--output", help="The report to write.")]
 
 
 @app.callback()
@@ -113,9 +114,7 @@ def report(
     rows: Annotated[
         str | None, typer.Option(help="Rows to explain one by one, such as 17,23.")
     ] = None,
-    threshold: Annotated[
-        float, typer.Option(help="Probability from which a class is predicted.")
-    ] = 0.5,
+    threshold: Annotated[float, typer.Option(help="Probability that predicts a class.")] = 0.5,
     title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
     trust: Trust = False,
     seed: Seed = 0,
@@ -151,9 +150,7 @@ def explain(
     data: Data,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o", "--output", help="Where to: a .parquet file, or .pel for pellucid show."
-        ),
+        typer.Option("-o", "--output", help="A .parquet file, or .pel for pellucid show."),
     ],
     method: Annotated[
         str | None, typer.Option(help="Such as tree_shap; by default the best that fits.")

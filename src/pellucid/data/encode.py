@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pellucid.core.errors import WrongType
 from pellucid.data.schema import Category, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -72,7 +73,7 @@ def encode_numpy(name: str, values: npt.NDArray[Any]) -> Encoded:
     if kind == "M":
         return _numpy_dates(name, values)
     if kind == "U" or isinstance(values.dtype, np.dtypes.StringDType):
-        return replace(encode_arrow(name, pa.array(values.astype(object))), dtype=values.dtype)
+        return replace(_objects(name, values.astype(object)), dtype=values.dtype)
     if kind == "O":
         return _objects(name, values)
     raise _wrong_type(name, str(values.dtype))
@@ -80,14 +81,16 @@ def encode_numpy(name: str, values: npt.NDArray[Any]) -> Encoded:
 
 def encode_arrow(name: str, values: pa.Array) -> Encoded:
     """One Arrow column, missing where it is null or not a number."""
-    for applies, encode in ARROW_ROUTES:
-        if applies(values.type):
+    for test, encode in ARROW_ROUTES:
+        if getattr(pa.types, test)(values.type):
             return encode(name, values)
     raise _wrong_type(name, str(values.type), FIXES.get(str(values.type).split("[")[0]))
 
 
 def one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The column as one array with one dictionary."""
+    import pyarrow as pa
+
     if not isinstance(values, pa.ChunkedArray):
         return values
     if pa.types.is_dictionary(values.type):
@@ -110,6 +113,8 @@ def ticks(day: FloatArray, per_day: int) -> npt.NDArray[np.int64]:
 
 
 def _null(name: str, values: pa.Array) -> Encoded:
+    import pyarrow as pa
+
     codes = np.full(len(values), np.nan)
     return Encoded(
         codes=codes, kind="numeric", route="number", dtype=pa.null(), arrow=pa.null(), null=True
@@ -117,6 +122,8 @@ def _null(name: str, values: pa.Array) -> Encoded:
 
 
 def _boolean(name: str, values: pa.Array) -> Encoded:
+    import pyarrow as pa
+
     return Encoded(
         codes=_floats(values.cast(pa.int8())),
         kind="boolean",
@@ -128,6 +135,8 @@ def _boolean(name: str, values: pa.Array) -> Encoded:
 
 
 def _number(name: str, values: pa.Array) -> Encoded:
+    import pyarrow as pa
+
     integer = pa.types.is_integer(values.type)
     if integer:
         filled = values.fill_null(0).to_numpy(zero_copy_only=False)
@@ -151,6 +160,8 @@ def _number(name: str, values: pa.Array) -> Encoded:
 
 def decimals(codes: FloatArray, type_: pa.DataType) -> pa.Array:
     """Decimal numbers nearest to `codes`; floats where they do not fit the precision."""
+    import pyarrow as pa
+
     values = pa.array(codes, mask=np.isnan(codes))
     try:
         return values.cast(type_)
@@ -159,6 +170,8 @@ def decimals(codes: FloatArray, type_: pa.DataType) -> pa.Array:
 
 
 def _date(name: str, values: pa.Array) -> Encoded:
+    import pyarrow as pa
+
     unit = "D" if pa.types.is_date32(values.type) else getattr(values.type, "unit", "ms")
     integers = pa.int32() if unit == "D" else pa.int64()
     count = values.view(integers).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -211,18 +224,18 @@ def _dictionary(name: str, values: pa.DictionaryArray) -> Encoded:
     )
 
 
-ARROW_ROUTES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str, Any], Encoded]], ...] = (
-    (pa.types.is_null, _null),
-    (pa.types.is_boolean, _boolean),
-    (pa.types.is_integer, _number),
-    (pa.types.is_floating, _number),
-    (pa.types.is_decimal, _number),
-    (pa.types.is_dictionary, _dictionary),
-    (pa.types.is_date, _date),
-    (pa.types.is_timestamp, _date),
-    (pa.types.is_string, _text),
-    (pa.types.is_large_string, _text),
-    (pa.types.is_string_view, _text),
+ARROW_ROUTES: tuple[tuple[str, Callable[[str, Any], Encoded]], ...] = (
+    ("is_null", _null),
+    ("is_boolean", _boolean),
+    ("is_integer", _number),
+    ("is_floating", _number),
+    ("is_decimal", _number),
+    ("is_dictionary", _dictionary),
+    ("is_date", _date),
+    ("is_timestamp", _date),
+    ("is_string", _text),
+    ("is_large_string", _text),
+    ("is_string_view", _text),
 )
 
 
@@ -260,6 +273,8 @@ def _numpy_dates(name: str, values: npt.NDArray[Any]) -> Encoded:
 
 def _objects(name: str, values: npt.NDArray[Any]) -> Encoded:
     """Python objects: one kind of value per column, or the odd ones are named."""
+    import pyarrow as pa
+
     try:
         found = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
@@ -276,6 +291,8 @@ def _objects(name: str, values: npt.NDArray[Any]) -> Encoded:
 
 def _mixed(name: str, values: npt.NDArray[Any], error: Exception) -> pa.Array:
     """Numbers of several types as floats; anything else is the user's mistake."""
+    import pyarrow as pa
+
     types = Counter(map(type, values))
     present = {t: n for t, n in types.items() if not _means_missing(t)}
     if present and all(_is_number(t) for t in present):
@@ -322,8 +339,12 @@ def _wide(values: npt.NDArray[Any]) -> bool:
 
 
 def _nulls(values: pa.Array) -> npt.NDArray[np.bool_]:
+    import pyarrow.compute as pc
+
     return np.asarray(pc.is_null(values).to_numpy(zero_copy_only=False))
 
 
 def _floats(values: pa.Array) -> FloatArray:
+    import pyarrow as pa
+
     return np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pellucid.core.errors import ColumnMismatch, EmptyData, InvalidData, InvalidSetting, WrongType
 from pellucid.data.encode import Encoded, encode_arrow, encode_numpy, one_chunk, readable
 from pellucid.data.schema import refuse_duplicates
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLES = (
     "a pandas, Polars or Arrow table",
@@ -59,13 +61,19 @@ def read_frame(X: Any, names: Sequence[str] | None = None) -> Read:
     if hasattr(X, "tocsr") and hasattr(X, "toarray"):
         return _sparse(X, names)
     _refuse_names(names)
-    if isinstance(X, pa.RecordBatch):
-        return replace(_pyarrow(pa.Table.from_batches([X])), remake=one_batch)
+    if type(X).__module__.startswith("pyarrow.") and type(X).__name__ == "RecordBatch":
+        return _record_batch(X)
     if isinstance(X, Mapping):
         return _mapping(X)
     if isinstance(X, (list, tuple)):
         return _records(X)
     return _dataframe(X)
+
+
+def _record_batch(X: pa.RecordBatch) -> Read:
+    import pyarrow as pa
+
+    return replace(_pyarrow(pa.Table.from_batches([X])), remake=one_batch)
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:
@@ -142,6 +150,8 @@ def _pandas_column(name: str, column: Any) -> Encoded:
 
 
 def _as_arrow(name: str, column: Any) -> Any:
+    import pyarrow as pa
+
     try:
         return pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -164,6 +174,8 @@ def _polars(table: Any) -> Read:
 
 
 def _polars_column(column: Any) -> Encoded:
+    import pyarrow as pa
+
     kind = str(column.dtype.base_type())
     if kind == "Object":
         raise WrongType(

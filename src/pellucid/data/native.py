@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pellucid.core.errors import InvalidData
 from pellucid.data.encode import TICKS_PER_DAY, Encoded, FloatArray, decimals, ticks
-from pellucid.data.schema import Category, Column
+from pellucid.data.levels import native_levels
+from pellucid.data.schema import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +96,8 @@ def with_levels(kind: str, found: Encoded, column: Column, dtype: Any = None) ->
         return Native(found=slim, dtype=dtype)
     if found.route != "level":
         return Native(found=slim, dtype=dtype, levels=np.array(column.categories, dtype=np.float64))
-    known = set(column.categories) <= set(found.categories)
-    vocabulary = found.categories if known else column.categories
-    make = _arrow_levels if dtype is list else LEVELS.get(kind, _numpy_levels)
-    return Native(found=slim, dtype=dtype, levels=make(found, vocabulary, column.categories))
+    levels = native_levels("records" if dtype is list else kind, found, column.categories)
+    return Native(found=slim, dtype=dtype, levels=levels)
 
 
 def _numpy(native: Native, codes: FloatArray) -> npt.NDArray[Any]:
@@ -151,6 +152,8 @@ def _numpy_dates(
 
 def _arrow(native: Native, codes: FloatArray) -> pa.Array:
     """One column as an Arrow array, of its own type wherever that can hold the values."""
+    import pyarrow as pa
+
     found = native.found
     if found.exact is not None:
         return found.exact
@@ -164,6 +167,8 @@ def _arrow(native: Native, codes: FloatArray) -> pa.Array:
 def _arrow_numbers(
     type_: pa.DataType, values: FloatArray, gone: npt.NDArray[np.bool_], null: bool
 ) -> pa.Array:
+    import pyarrow as pa
+
     if pa.types.is_null(type_):
         return pa.nulls(len(values)) if gone.all() else pa.array(values, mask=gone)
     if pa.types.is_decimal(type_):
@@ -177,6 +182,8 @@ def _arrow_numbers(
 def _arrow_booleans(
     type_: pa.DataType, values: FloatArray, gone: npt.NDArray[np.bool_], null: bool
 ) -> pa.Array:
+    import pyarrow as pa
+
     whole = whole_numbers(np.where(gone, 0.0, values), np.dtype(bool))
     return pa.array(values if whole is None else whole, mask=gone)
 
@@ -184,6 +191,8 @@ def _arrow_booleans(
 def _arrow_dates(
     type_: pa.DataType, values: FloatArray, gone: npt.NDArray[np.bool_], null: bool
 ) -> pa.Array:
+    import pyarrow as pa
+
     if pa.types.is_date32(type_):
         return pa.array(ticks(values, 1).astype(np.int32), mask=gone).view(type_)
     per_day = TICKS_PER_DAY[getattr(type_, "unit", "ms")]
@@ -259,6 +268,7 @@ def _pandas_column(native: Native, codes: FloatArray) -> Any:
 
 def _polars(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
     import polars as pl
+    import pyarrow as pa
 
     by_column = np.asfortranarray(codes)
     columns = []
@@ -278,6 +288,8 @@ def _polars(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
 
 
 def _pyarrow(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
+    import pyarrow as pa
+
     by_column = np.asfortranarray(codes)
     columns = [_arrow(c, column) for c, column in zip(frame.columns, by_column.T, strict=True)]
     table = pa.Table.from_arrays(columns, names=list(names))
@@ -347,58 +359,3 @@ def _shared(columns: list[npt.NDArray[Any]], dtype: np.dtype[Any]) -> np.dtype[A
     if dtype.kind in "UT":
         return np.dtype(object) if any(c.dtype == object for c in columns) else dtype
     return np.result_type(*columns)
-
-
-def _numpy_levels(
-    found: Encoded, vocabulary: tuple[Category, ...], categories: tuple[Category, ...]
-) -> npt.NDArray[Any]:
-    if found.dtype.kind == "U":
-        width = max(found.dtype.itemsize // 4, *map(len, map(str, categories)))
-        return np.array(categories, dtype=f"U{width}")
-    if found.dtype.kind == "T":
-        return np.array(categories, dtype=found.dtype)
-    return np.fromiter(_originals(found, categories), dtype=object, count=len(categories))
-
-
-def _arrow_levels(
-    found: Encoded, vocabulary: tuple[Category, ...], categories: tuple[Category, ...]
-) -> pa.Array:
-    if found.arrow is None or not pa.types.is_dictionary(found.arrow):
-        return pa.array(_originals(found, categories), found.arrow)
-    values = pa.array(_originals(found, vocabulary), found.arrow.value_type)
-    place = pa.array([vocabulary.index(c) for c in categories], pa.int32())
-    return pa.DictionaryArray.from_arrays(
-        place.cast(found.arrow.index_type), values, ordered=found.arrow.ordered
-    )
-
-
-def _pandas_levels(
-    found: Encoded, vocabulary: tuple[Category, ...], categories: tuple[Category, ...]
-) -> Any:
-    if isinstance(found.dtype, np.dtype):
-        return _numpy_levels(found, vocabulary, categories)
-    import pandas as pd
-
-    dtype = found.dtype
-    if isinstance(dtype, pd.CategoricalDtype) and vocabulary != found.categories:
-        dtype = pd.CategoricalDtype(_originals(found, vocabulary), ordered=dtype.ordered)
-    return pd.array(_originals(found, categories), dtype=dtype)
-
-
-def _polars_levels(
-    found: Encoded, vocabulary: tuple[Category, ...], categories: tuple[Category, ...]
-) -> Any:
-    import polars as pl
-
-    dtype = found.dtype
-    if isinstance(dtype, pl.Enum) and vocabulary != found.categories:
-        dtype = pl.Enum(list(map(str, vocabulary)))
-    return pl.Series(list(categories), dtype=dtype)
-
-
-LEVELS = {"pandas": _pandas_levels, "polars": _polars_levels, "pyarrow": _arrow_levels}
-LEVELS |= {"records": _arrow_levels}
-
-
-def _originals(found: Encoded, categories: tuple[Category, ...]) -> list[Any]:
-    return [found.originals.get(c, c) for c in categories]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pellucid.core.errors import AxisError, ColumnMismatch, InvalidData, UnknownName
 from pellucid.data.encode import TICKS_PER_DAY, FloatArray, ticks
 from pellucid.data.frames import Read, read_frame
-from pellucid.data.native import Frame, give, one_number_type, with_levels
+from pellucid.data.native import Frame, Native, give, one_number_type, with_levels
 from pellucid.data.schema import WITH_CATEGORIES, Column, Schema, declarations
 from pellucid.data.settle import settle
 
@@ -269,7 +269,7 @@ def _build(
     said = {} if schema is None else declarations(schema, read.names)
     order = list(range(len(read.names))) if like is None else _order(read.names, like.names)
     codes = np.empty((len(read.rows), len(order)))
-    meanings, natives, notes = [], [], list(read.notes)
+    meanings, natives, notes = [], [], read.notes
     for place, j in enumerate(order):
         name, found = read.names[j], read.columns[j]
         before = None if like is None else like.schema[name]
@@ -277,17 +277,19 @@ def _build(
         meanings.append(column)
         natives.append(with_levels(read.kind, found, column, read.dtypes[j]))
         notes += noted
-    frame = Frame(
+    codes.flags.writeable = False
+    frame = _frame(read, natives, order)
+    return Table(schema=Schema(meanings), codes=codes, rows=read.rows, notes=notes, _frame=frame)
+
+
+def _frame(read: Read, natives: list[Native], order: list[int]) -> Frame:
+    return Frame(
         kind=read.kind,
         columns=tuple(natives),
         labels=None if read.labels is None else read.labels[order],
         index=read.index,
         uniform=one_number_type(read.kind, natives),
         remake=read.remake,
-    )
-    codes.flags.writeable = False
-    return Table(
-        schema=Schema(meanings), codes=codes, rows=read.rows, notes=tuple(notes), _frame=frame
     )
 
 

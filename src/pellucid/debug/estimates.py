@@ -99,5 +99,5 @@ def from_draws(
 def proportion(hits: float, n: float) -> Estimate:
     """A share of rows with Wilson's interval."""
     low, high = intervals.wilson(hits, n)
-    value = hits / n if n else float("nan")
+    value = float(hits / n) if n else float("nan")
     return Estimate(value=value, low=float(low), high=float(high), n=int(n))

@@ -18,8 +18,8 @@ from pellucid.core.seeds import generator, resolve_seed
 from pellucid.debug.estimates import from_draws, percentage, proportion
 from pellucid.debug.judged import Judged, judge
 from pellucid.maths import intervals
-from pellucid.maths.bootstrap import bootstrap
-from pellucid.maths.metrics import confusion_matrix, mean_terms
+from pellucid.maths.bootstrap import BLOCK, bootstrap
+from pellucid.maths.metrics import confusion_matrix, sums_by_group
 
 FEWEST_IN_BIN = 10
 """Rows that a bin must hold on average; with fewer rows there are fewer bins."""
@@ -148,10 +148,10 @@ def calibration_error(
     truth, score, name = judged.one("Calibration")
     place, notes = _bins(score, bins)
     used = resolve_seed(seed)
-    gaps = np.eye(place.max() + 1)[place] * (score - truth)[:, None]
+    gap = (score - truth) / judged.n
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        by_bin = mean_terms(gaps, weights)
+        by_bin = sums_by_group(weights * gap, place, place.max() + 1)
         return {"ece": np.abs(by_bin).sum(axis=1), "calibration_bias": by_bin.sum(axis=1)}
 
     rng = generator(used, "calibration_error")
@@ -292,11 +292,10 @@ def _error_by_chance(
     score: np.ndarray, place: np.ndarray, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Calibration errors on answers drawn from the probabilities: shape (draw,)."""
-    member = np.eye(place.max() + 1)[place]
-    expected = score @ member
-    step = max(1, 2_000_000 // len(score))
-    errors = [
-        np.abs((rng.random((min(step, draws - first), len(score))) < score) @ member - expected)
-        for first in range(0, draws, step)
-    ]
-    return np.concatenate(errors).sum(axis=1) / len(score)
+    step = max(1, BLOCK // len(score))
+    errors = []
+    for first in range(0, draws, step):
+        answers = rng.random((min(step, draws - first), len(score))) < score
+        by_bin = sums_by_group(score - answers, place, place.max() + 1)
+        errors.append(np.abs(by_bin).sum(axis=1) / len(score))
+    return np.concatenate(errors)

@@ -32,9 +32,9 @@ def accumulate(
     Notes
     -----
     The curve is a linear function of the gaps' means, so the error is propagated exactly: from
-    each row's influence on the means and on the centre (the infinitesimal jackknife, with n / (n − 1)
-    in each gap). A gap with one vote takes the pooled variance of the others. The gaps themselves
-    are taken as given.
+    each row's influence on the means and on the centre (the infinitesimal jackknife, with
+    n / (n − 1) in each gap). A gap with one vote takes the pooled variance of the others. The gaps
+    themselves are taken as given.
     """
     rows, points = place.shape
     votes = np.bincount(gap, minlength=points - 1).astype(np.float64)

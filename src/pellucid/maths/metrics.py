@@ -20,8 +20,7 @@ def confusion_matrix(
 ) -> np.ndarray:
     """Weight of each pair of actual and predicted class: shape (resample, actual, predicted)."""
     cells = np.asarray(actual * n_classes + predicted, dtype=np.int64)
-    found = _sum_by_cell(weights, cells, n_classes**2)
-    return found.reshape(-1, n_classes, n_classes)
+    return sums_by_group(weights, cells, n_classes**2).reshape(-1, n_classes, n_classes)
 
 
 def label_metrics(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -111,11 +110,12 @@ def regression_metrics(
 
 
 @njit(cache=True, nogil=True)
-def _sum_by_cell(weights: np.ndarray, cells: np.ndarray, n_cells: int) -> np.ndarray:
-    sums = np.zeros((weights.shape[0], n_cells))
+def sums_by_group(weights: np.ndarray, groups: np.ndarray, n_groups: int) -> np.ndarray:
+    """Sum of the weights of each group, for ``groups (row,)`` of places: (resample, group)."""
+    sums = np.zeros((weights.shape[0], n_groups))
     for resample in range(weights.shape[0]):
         for row in range(weights.shape[1]):
-            sums[resample, cells[row]] += weights[resample, row]
+            sums[resample, groups[row]] += weights[resample, row]
     return sums
 
 
@@ -132,7 +132,7 @@ def _areas(
         for place in range(len(order)):
             tied[np.int64(positive[place])] += weights[resample, order[place]]
             if last_of_tie[place]:
-                wins += tied[0] * (above[1] + tied[1] / 2)
+                wins += tied[0] * (above[1] + tied[1])
                 above += tied
                 if tied[1] > 0:
                     precision += tied[1] * above[1] / (above[0] + above[1])

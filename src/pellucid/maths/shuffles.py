@@ -43,8 +43,8 @@ def paired_error(terms: np.ndarray, given: np.ndarray) -> float:
     -----
     A term depends on two rows, the one that receives and the one that gives. Each row therefore
     enters with the mean of its terms in both roles. The variance of these sums overstates that of
-    the rows by the scatter of single terms, ``var(terms) / repeats``, which is taken off (Hoeffding's
-    decomposition); what remains is held at or above the variance of independent terms.
+    the rows by the scatter of single terms, ``var(terms) / repeats``, which is taken off
+    (Hoeffding's decomposition); what remains is held at or above that of independent terms.
     """
     repeats, rows = terms.shape
     received = terms.mean(axis=0)

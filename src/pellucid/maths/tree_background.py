@@ -17,7 +17,7 @@ from pellucid.maths.tree_interventional import (
     patterns,
 )
 from pellucid.maths.tree_pairs import pair_values
-from pellucid.maths.tree_path_dependent import fast
+from pellucid.maths.tree_paths import fast
 
 BLOCK = 1024  # rows walked at a time
 
@@ -66,12 +66,12 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
     first, last = program.first[tree], program.first[tree + 1]
     size = np.ones(last - first, dtype=np.int64)
     for node in range(last - 1, first, -1):
-        size[program.parent[node] - first] += size[node - first]
+        size[program.tests[node].parent - first] += size[node - first]
     units = np.empty((last - first + 1, 6), dtype=np.int64)
     players = np.empty((last - first + 1, MOST_BITS), dtype=np.int64)
     count, start, node = 0, 0, first
     while node < last:
-        tests, bits = size[node - first], program.known[node] + size[node - first]
+        tests, bits = size[node - first], program.tests[node].known + size[node - first]
         if bits <= limits[0] or (tests == 1 and bits <= limits[1]):
             found = _subtree_players(program, node, tests, players[count])
             units[count] = node, 0, tests, bits, found, start
@@ -79,7 +79,7 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
             count, node = count + 1, node + tests
             continue
         for side in range(2):
-            if (program.right[node] if side else program.left[node]) < 0:
+            if (program.tests[node].right if side else program.tests[node].left) < 0:
                 found = path_players(program, node, players[count])
                 own = start if found <= limits[1] else -1
                 units[count] = node, side, 0, found, found, own
@@ -92,10 +92,10 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
 @fast
 def _subtree_players(program, node, tests, into):  # type: ignore[no-untyped-def]
     """Players on the path to a node, then new ones in its subtree; returns how many."""
-    count = path_players(program, program.parent[node], into)
+    count = path_players(program, program.tests[node].parent, into)
     for below in range(node, node + tests):
-        if _place(into, count, program.player[below]) == count:
-            into[count] = program.player[below]
+        if _place(into, count, program.tests[below].player) == count:
+            into[count] = program.tests[below].player
             count += 1
     return count
 
@@ -125,9 +125,9 @@ def _tables(program, first, units, players, value, behind, share, rule):  # type
             _add_leaf(program, first, units[u], players[u], node, side, value, behind, share, rule, tables)
             continue
         for below in range(node, node + tests):
-            if program.left[below] < 0:
+            if program.tests[below].left < 0:
                 _add_leaf(program, first, units[u], players[u], below, 0, value, behind, share, rule, tables)
-            if program.right[below] < 0:
+            if program.tests[below].right < 0:
                 _add_leaf(program, first, units[u], players[u], below, 1, value, behind, share, rule, tables)
     return tables
 
@@ -135,7 +135,7 @@ def _tables(program, first, units, players, value, behind, share, rule):  # type
 @fast
 def _add_leaf(program, first, unit, players, node, side, value, behind, share, rule, tables):  # type: ignore[no-untyped-def]
     """Add one leaf to the table of its unit."""
-    leaf = ~(program.right[node] if side else program.left[node])
+    leaf = ~(program.tests[node].right if side else program.tests[node].left)
     local = np.empty(MOST_BITS, dtype=np.int64)
     count = path_players(program, node, local)
     seen = np.empty(behind.shape[1], dtype=np.int64)
@@ -160,17 +160,17 @@ def _leaf_pattern(program, unit, node, side, count):  # type: ignore[no-untyped-
     index = np.arange(1 << unit[3])
     if unit[2] == 0:
         return index
-    top, above = unit[0], program.known[unit[0]]
+    top, above = unit[0], program.tests[unit[0]].known
     prefix = (1 << above) - 1
     into = (index & prefix) | (((1 << count) - 1) & ~prefix)
     below = node
     while below >= top:
-        bit, place = np.int64(program.bit[below]), above + below - top
+        bit, place = np.int64(program.tests[below].bit), above + below - top
         for a in range(len(index)):
             failed = np.int64((index[a] >> place & 1) == side)
             into[a] &= ~(failed << bit)
-        side = program.side[below]
-        below = program.parent[below]
+        side = program.tests[below].side
+        below = program.tests[below].parent
     return into
 
 
@@ -183,9 +183,9 @@ def _look_up(program, first, unit, players, tables, goes, part):  # type: ignore
     if tests == 0:
         patterns(program, first, node, unit[1], goes, index)
     else:
-        patterns(program, first, program.parent[node], program.side[node], goes, index)
+        patterns(program, first, program.tests[node].parent, program.tests[node].side, goes, index)
         for q in range(tests):
-            line, place = goes[node - first + q], program.known[node] + q
+            line, place = goes[node - first + q], program.tests[node].known + q
             for b in range(rows):
                 index[b] |= np.int64(line[b]) << place
     size = 1 << unit[3]
@@ -201,7 +201,7 @@ def _look_up(program, first, unit, players, tables, goes, part):  # type: ignore
 def _look_up_new(program, first, unit, players, value, goes, behind, share, rule, part):  # type: ignore[no-untyped-def]
     """Add a leaf's values for a block of rows, worked out for the patterns that occur."""
     node, side, count = unit[0], unit[1], unit[4]
-    leaf = ~(program.right[node] if side else program.left[node])
+    leaf = ~(program.tests[node].right if side else program.tests[node].left)
     number, own = _occurring(program, first, node, side, goes)
     number_behind, other = _occurring(program, first, node, side, behind)
     weight = np.zeros(len(other))

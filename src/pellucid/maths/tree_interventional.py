@@ -15,9 +15,8 @@ table would be larger than the rows are many, only the patterns that occur are w
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from pellucid.maths.tree_path_dependent import fast
+from pellucid.maths.tree_paths import fast
 
 MOST_BITS = 62  # players on a path that fit one pattern; beyond, rows are paired one by one
 
@@ -28,9 +27,9 @@ def passes(program, table, tree, codes, begin, rows):  # type: ignore[no-untyped
     first, last = program.first[tree], program.first[tree + 1]
     goes = np.empty((last - first, rows), dtype=np.uint8)
     for node in range(first, last):
-        line, out = codes[program.slot[node]], goes[node - first]
-        start, cut = program.table_start[node], program.cut[node]
-        missing = program.missing_code[node]
+        line, out = codes[program.tests[node].slot], goes[node - first]
+        start, cut = program.tests[node].table_start, program.tests[node].cut
+        missing = program.tests[node].missing_code
         if start >= 0:
             for b in range(rows):
                 out[b] = table[start + line[begin + b]]
@@ -47,24 +46,24 @@ def patterns(program, first, node, side, goes, into):  # type: ignore[no-untyped
     if node < 0:
         into[:] = 0
         return
-    players = program.known[node] + (program.previous[node] < 0)
+    players = program.tests[node].known + (program.tests[node].previous < 0)
     into[:] = (np.int64(1) << np.int64(players)) - 1
     while node >= 0:
-        bit, line = np.int64(program.bit[node]), goes[node - first]
+        bit, line = np.int64(program.tests[node].bit), goes[node - first]
         for b in range(len(into)):
             failed = np.int64(line[b] == side)
             into[b] &= ~(failed << bit)
-        side = program.side[node]
-        node = program.parent[node]
+        side = program.tests[node].side
+        node = program.tests[node].parent
 
 
 @fast
 def path_players(program, node, into):  # type: ignore[no-untyped-def]
     """Player of every bit on the path down to a child of the node; returns how many."""
-    players = 0 if node < 0 else program.known[node] + (program.previous[node] < 0)
+    players = 0 if node < 0 else program.tests[node].known + (program.tests[node].previous < 0)
     while node >= 0:
-        into[program.bit[node]] = program.player[node]
-        node = program.parent[node]
+        into[program.tests[node].bit] = program.tests[node].player
+        node = program.tests[node].parent
     return players
 
 
@@ -141,7 +140,7 @@ def pattern_values(players, own, background, share, gains, into):  # type: ignor
                     into[j, u] -= loss
 
 
-@njit(cache=True, nogil=True)
+@fast
 def _ones(bits):  # type: ignore[no-untyped-def]
     count = 0
     while bits:

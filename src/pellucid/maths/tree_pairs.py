@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.maths.tree_path_dependent import fast
+from pellucid.maths.tree_paths import fast
 
 OPEN, MINE, THEIRS = 0, 1, 2
 
@@ -39,7 +39,7 @@ def _pair(
         top -= 1
         node, task = stack[top]
         if task != OPEN:  # the player of this node changes hands: 3 gives it back
-            player = program.player[node]
+            player = program.tests[node].player
             if task == 3:
                 counts[owner[player]] -= 1
                 counts[0] -= 1
@@ -55,7 +55,7 @@ def _pair(
             continue
         to_mine = _child(program, table, node, mine)
         to_theirs = _child(program, table, node, theirs)
-        holder = owner[program.player[node]]
+        holder = owner[program.tests[node].player]
         if to_mine == to_theirs or holder != OPEN:
             stack[top, 0], stack[top, 1] = (to_theirs if holder == THEIRS else to_mine), OPEN
             top += 1
@@ -69,12 +69,12 @@ def _pair(
 
 @fast
 def _child(program, table, node, codes):  # type: ignore[no-untyped-def]
-    code, start = codes[program.slot[node]], program.table_start[node]
+    code, start = codes[program.tests[node].slot], program.tests[node].table_start
     if start >= 0:
         goes_left = table[start + code]
     else:
-        goes_left = code <= program.cut[node] or code == program.missing_code[node]
-    return program.left[node] if goes_left else program.right[node]
+        goes_left = code <= program.tests[node].cut or code == program.tests[node].missing_code
+    return program.tests[node].left if goes_left else program.tests[node].right
 
 
 @fast

@@ -11,16 +11,17 @@ left branch with probability ``g = r + tau (z - r)``, where tau is the probabili
 has joined given that the path was followed so far: t itself, or ``t / ((1 - t) r0 + t)`` where
 the player's tests above let through r0. So going down needs a product, coming up a weighted
 mean, and nothing is ever divided by a quantity that depends on the row.
+
+The room to work in has one line per quantity and one column per row of the block. Depth d has
+``2 * width * K`` lines of `state` for each of the two children above it: the chance to get there
+on the way down, which the mean below replaces on the way up.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-LEFT, RIGHT = 0, 1
-
-fast = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+from pellucid.maths.tree_paths import LEFT, RIGHT, fast
 
 
 @fast
@@ -28,15 +29,15 @@ def expectations(program, root, output, value, base):  # type: ignore[no-untyped
     """Cover-weighted mean (output,) of the ensemble."""
     result = base.copy()
     width = value.shape[1]
-    mean = np.empty((len(program.slot), width))
+    mean = np.empty((len(program.tests), width))
     for tree in range(len(root)):
         first, last = program.first[tree], program.first[tree + 1]
         for node in range(last - 1, first - 1, -1):
-            left, right, ratio = program.left[node], program.right[node], program.ratio[node]
+            test = program.tests[node]
             for w in range(width):
-                low = mean[left, w] if left >= 0 else value[~left, w]
-                high = mean[right, w] if right >= 0 else value[~right, w]
-                mean[node, w] = ratio * low + (1.0 - ratio) * high
+                low = mean[test.left, w] if test.left >= 0 else value[~test.left, w]
+                high = mean[test.right, w] if test.right >= 0 else value[~test.right, w]
+                mean[node, w] = test.ratio * low + (1.0 - test.ratio) * high
         for w in range(width):
             result[output[tree] + w] += mean[first, w] if last > first else value[root[tree], w]
     return result
@@ -46,110 +47,124 @@ def expectations(program, root, output, value, base):  # type: ignore[no-untyped
 def shapley(program, table, output, value, codes, begin, rows, times, weights, room, phi):  # type: ignore[no-untyped-def]
     """Add the values of rows begin, …, begin + rows - 1 to phi (output, player, row).
 
-    Row K of `times` and `weights` is the rule with K nodes on [0, 1]; `room` holds the arrays to
-    work in: state (depth, 2, width, K, row), lean (depth, row) and hot (depth, 2, row).
+    Line K of `times` and `weights` is the rule with K nodes on [0, 1]; `room` is state
+    (line, row), lean (depth, row) and hot (depth, 2, row).
     """
-    path = np.empty(len(room[1]), dtype=np.int64)
-    side = np.zeros(len(room[1]) + 1, dtype=np.int64)  # the last stands above the root
+    state, lean, hot = room
+    tests, width = program.tests, value.shape[1]
+    path = np.zeros(len(lean) + 1, dtype=np.int64)
+    side = np.zeros(len(lean) + 1, dtype=np.int64)
     for tree in range(len(output)):
-        if program.first[tree] == program.first[tree + 1]:
+        node, depth = program.first[tree], 0
+        if node == program.first[tree + 1]:
             continue
         order = min((program.tree_players[tree] + 1) // 2, len(times) - 1)
-        t, weight = times[order, :order], weights[order, :order]
-        room[0][0, LEFT, -1, :order, :rows] = 1.0
-        node, depth = program.first[tree], 0
+        lines = width * order
+        for k in range(lines - order, lines):
+            for b in range(rows):
+                state[k, b] = 1.0
         while depth >= 0:
             path[depth] = node
-            _down(program, table, node, codes, begin, rows, t, side, room)
-            side[depth] = LEFT if program.left[node] >= 0 else RIGHT
-            node = program.left[node] if side[depth] == LEFT else program.right[node]
+            test = tests[node]
+            _lean(test, table, codes, begin, rows, side, lean, hot)
+            own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
+            below = 2 * (depth + 1) * lines
+            if test.left >= 0 or test.right >= 0:
+                _down(test, rows, times[order], order, own + lines - order, below, lines, state, lean)
+            side[depth] = LEFT if test.left >= 0 else RIGHT
+            node = test.left if test.left >= 0 else test.right
             while node < 0 and depth >= 0:
-                above = path[depth]
-                _up(program, above, output[tree], value, rows, t, weight, side, room, phi)
+                test = tests[path[depth]]
+                own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
+                below = 2 * (depth + 1) * lines
+                for w in range(width):
+                    _up(
+                        test, value, w, rows, times[order], weights[order], order,
+                        own, below, lines, state, lean, phi[output[tree] + w],
+                    )  # fmt: skip
                 depth -= 1
                 if depth >= 0 and side[depth] == LEFT:
                     side[depth] = RIGHT
-                    node = program.right[path[depth]]
+                    node = tests[path[depth]].right
             depth += node >= 0
 
 
 @fast
-def _pass(program, table, node, codes, begin, rows, hot):  # type: ignore[no-untyped-def]
-    """Whether each row goes left, as 1.0 or 0.0."""
-    line = codes[program.slot[node]]
-    start = program.table_start[node]
+def _lean(test, table, codes, begin, rows, side, lean, hot):  # type: ignore[no-untyped-def]
+    """How far each row's own way left is from the share that goes left."""
+    depth, slot, ratio, start = test.depth, test.slot, test.ratio, test.table_start
     if start >= 0:
         for b in range(rows):
-            hot[b] = 1.0 if table[start + line[begin + b]] else 0.0
+            lean[depth, b] = 1.0 if table[start + codes[slot, begin + b]] else 0.0
     else:
-        cut, missing = program.cut[node], program.missing_code[node]
+        cut, missing = test.cut, test.missing_code
         for b in range(rows):
-            code = line[begin + b]
-            hot[b] = 1.0 if (code <= cut) | (code == missing) else 0.0
-
-
-@fast
-def _down(program, table, node, codes, begin, rows, t, side, room):  # type: ignore[no-untyped-def]
-    """Probability of reaching each child, from that of reaching the node."""
-    state, lean, hot = room
-    depth, ratio, previous = program.depth[node], program.ratio[node], program.previous[node]
-    left, right, h = hot[depth, LEFT], hot[depth, RIGHT], lean[depth]
-    _pass(program, table, node, codes, begin, rows, left)
-    if previous >= 0:
-        above = hot[previous, side[previous]]
+            code = codes[slot, begin + b]
+            lean[depth, b] = 1.0 if (code <= cut) | (code == missing) else 0.0
+    if test.previous >= 0:
+        above, way = test.previous, side[test.previous]
         for b in range(rows):
-            left[b] *= above[b]
-            right[b] = above[b] - left[b]
-            h[b] = left[b] - above[b] * ratio
-    else:
-        for b in range(rows):
-            right[b] = 1.0 - left[b]
-            h[b] = left[b] - ratio
-    if program.left[node] < 0 and program.right[node] < 0:
-        return
-    own = state[depth, side[depth - 1], -1]
-    low, high = state[depth + 1, LEFT, -1], state[depth + 1, RIGHT, -1]
-    for k in range(len(t)):
-        tau = t[k] / ((1.0 - t[k]) * program.before[node] + t[k])
-        for b in range(rows):
-            reach = own[k, b]
-            below = reach * (ratio + tau * h[b])
-            low[k, b] = below
-            high[k, b] = reach - below
-
-
-@fast
-def _up(program, node, output, value, rows, t, weight, side, room, phi):  # type: ignore[no-untyped-def]
-    """Mean below the node, from its children; and what the node's player earns here."""
-    state, lean, _ = room
-    depth, ratio, before = program.depth[node], program.ratio[node], program.before[node]
-    left, right, h = program.left[node], program.right[node], lean[depth]
-    own = state[depth, side[depth - 1]]
-    low, high = state[depth + 1, LEFT], state[depth + 1, RIGHT]
-    earned = np.zeros(rows)
-    width = value.shape[1]
-    for w in range(width):
-        gain = phi[output + w, program.player[node]]
-        for b in range(rows):
-            earned[b] = 0.0
-        for k in range(len(t)):
-            seen = (1.0 - t[k]) * before + t[k]
-            tau, factor = t[k] / seen, weight[k] * before / (seen * seen)
-            if left < 0 and right < 0:
-                base = value[~right, w]
-                step = value[~left, w] - base
-                for b in range(rows):
-                    earned[b] += factor * step * own[width - 1, k, b]
-                    own[w, k, b] = base + (ratio + tau * h[b]) * step
-                continue
-            if left < 0:
-                low[w, k, :rows] = value[~left, w]
-            elif right < 0:
-                high[w, k, :rows] = value[~right, w]
+            lean[depth, b] *= hot[above, way, b]
+        if test.reused:
             for b in range(rows):
-                base = high[w, k, b]
-                step = low[w, k, b] - base
-                earned[b] += factor * own[width - 1, k, b] * step
-                own[w, k, b] = base + (ratio + tau * h[b]) * step
+                hot[depth, LEFT, b] = lean[depth, b]
+                hot[depth, RIGHT, b] = hot[above, way, b] - lean[depth, b]
         for b in range(rows):
-            gain[b] += h[b] * earned[b]
+            lean[depth, b] -= ratio * hot[above, way, b]
+        return
+    if test.reused:
+        for b in range(rows):
+            hot[depth, LEFT, b] = lean[depth, b]
+            hot[depth, RIGHT, b] = 1.0 - lean[depth, b]
+    for b in range(rows):
+        lean[depth, b] -= ratio
+
+
+@fast
+def _down(test, rows, times, order, own, below, lines, state, lean):  # type: ignore[no-untyped-def]
+    """Chance to reach each child, from that to reach the node."""
+    depth, ratio, before = test.depth, test.ratio, test.before
+    low, high = below + lines - order, below + 2 * lines - order
+    for k in range(order):
+        tau = times[k] / ((1.0 - times[k]) * before + times[k])
+        for b in range(rows):
+            chance = state[own + k, b]
+            left = chance * (ratio + tau * lean[depth, b])
+            state[low + k, b] = left
+            state[high + k, b] = chance - left
+
+
+@fast
+def _up(test, value, w, rows, times, weights, order, own, below, lines, state, lean, gain):  # type: ignore[no-untyped-def]
+    """Mean below the node, from its children; and what the node's player earns here."""
+    depth, ratio, before, player = test.depth, test.ratio, test.before, test.player
+    chance, mean = own + lines - order, own + w * order
+    low, high = below + w * order, below + lines + w * order
+    for k in range(order):
+        seen = (1.0 - times[k]) * before + times[k]
+        tau, factor = times[k] / seen, weights[k] * before / (seen * seen)
+        if test.left < 0 and test.right < 0:
+            base = value[~test.right, w]
+            step = value[~test.left, w] - base
+            for b in range(rows):
+                h = lean[depth, b]
+                gain[player, b] += factor * step * h * state[chance + k, b]
+                state[mean + k, b] = base + (ratio + tau * h) * step
+        elif test.left < 0:
+            first = value[~test.left, w]
+            for b in range(rows):
+                h, base = lean[depth, b], state[high + k, b]
+                gain[player, b] += factor * h * state[chance + k, b] * (first - base)
+                state[mean + k, b] = base + (ratio + tau * h) * (first - base)
+        elif test.right < 0:
+            base = value[~test.right, w]
+            for b in range(rows):
+                h, step = lean[depth, b], state[low + k, b] - base
+                gain[player, b] += factor * h * state[chance + k, b] * step
+                state[mean + k, b] = base + (ratio + tau * h) * step
+        else:
+            for b in range(rows):
+                h, base = lean[depth, b], state[high + k, b]
+                step = state[low + k, b] - base
+                gain[player, b] += factor * h * state[chance + k, b] * step
+                state[mean + k, b] = base + (ratio + tau * h) * step

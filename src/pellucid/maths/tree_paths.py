@@ -6,7 +6,7 @@ a single test, passed only if all of them are.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -14,6 +14,33 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+
+LEFT, RIGHT = 0, 1
+
+fast = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+TEST = np.dtype(
+    [
+        ("ratio", "f8"),  # share of training weight that goes left
+        ("before", "f8"),  # share that the player's tests above let through
+        ("slot", "i4"),  # line of the codes that is tested
+        ("cut", "i4"),
+        ("missing_code", "i4"),
+        ("table_start", "i4"),  # -1 for a numeric test
+        ("player", "i4"),
+        ("left", "i4"),  # a test, or ~node of a leaf in the forest's own arrays
+        ("right", "i4"),
+        ("depth", "i4"),
+        ("parent", "i4"),  # -1 at a root
+        ("side", "i4"),  # RIGHT for a right child
+        ("previous", "i4"),  # depth of the player's nearest test above, -1 if none
+        ("bit", "i4"),  # number of the player, in order of appearance on the path
+        ("known", "i4"),  # different players above
+        ("reused", "i4"),  # whether the player is tested again below
+    ],
+    align=True,
+)
+"""One test of a tree."""
 
 
 class Coding(Protocol):
@@ -40,8 +67,8 @@ class Forest(Protocol):
     columns: int
 
     @property
-    def coding(self) -> Coding:
-        """The integer tests."""
+    def coding(self) -> Any:
+        """The integer tests, as :class:`Coding` says."""
 
     def codes(self, X: Floats) -> Ints:
         """Rows (sample, column) as codes (slot, sample)."""
@@ -51,32 +78,11 @@ class Forest(Protocol):
 
 
 class Program(NamedTuple):
-    """Inner nodes of all trees, each tree in preorder; arrays are (inner node,) unless said.
+    """All tests of a forest, each tree in preorder, tree after tree."""
 
-    A child is the number of an inner node, or the complement (``~``) of a leaf's node number in
-    the forest's own arrays. `previous` is the depth of the nearest test of the same player
-    above, -1 if there is none; `before` is the share of training weight that this player's tests
-    above let through. `bit` numbers the players along a path in order of first appearance, and
-    `known` counts those above the node.
-    """
-
-    first: NDArray[np.int64]  # (tree + 1,)
-    slot: Ints
-    cut: Ints
-    missing_code: Ints
-    table_start: NDArray[np.int64]
-    player: Ints
-    left: Ints
-    right: Ints
-    depth: Ints
-    ratio: Floats
-    previous: Ints
-    before: Floats
-    bit: Ints
-    known: Ints
-    parent: Ints  # -1 at a root
-    side: Ints  # 0 for a left child, 1 for a right one
-    tree_depth: Ints  # (tree,)
+    first: NDArray[np.int64]  # (tree + 1,) first test of each tree
+    tests: NDArray[np.void]  # (test,) of TEST
+    tree_depth: Ints  # (tree,) most tests on one path
     tree_players: Ints  # (tree,) most different players on one path
 
 
@@ -93,39 +99,17 @@ def program(forest: Forest, player_of_column: NDArray[np.integer]) -> Program:
     -------
     Program
     """
-    coding = forest.coding
-    inner = forest.feature >= 0
-    player = np.full(len(inner), -1, dtype=np.int32)
-    player[inner] = np.asarray(player_of_column)[forest.feature[inner]]
-    order, first, left, right, depth, tree_depth = _preorder(
-        forest.root, forest.left, forest.right
-    )
-    ratio = _left_share(forest.cover, forest.left[order], forest.right[order])
-    own = player[order]
-    parent, side = _upwards(left, right)
-    previous, before, bit, known, tree_players = _repeats(
-        first, parent, side, depth, own, ratio, int(tree_depth.max(initial=0))
-    )
-    return Program(
-        first=first,
-        slot=coding.slot[order],
-        cut=coding.cut[order],
-        missing_code=coding.missing_code[order],
-        table_start=coding.table_start[order],
-        player=own,
-        left=left,
-        right=right,
-        depth=depth,
-        ratio=ratio,
-        previous=previous,
-        before=before,
-        bit=bit,
-        known=known,
-        parent=parent,
-        side=side,
-        tree_depth=tree_depth,
-        tree_players=tree_players,
-    )
+    coding: Coding = forest.coding
+    inner = int(np.count_nonzero(forest.left >= 0))
+    tests = np.zeros(inner, dtype=TEST)
+    order, first, depth = _preorder(forest.root, forest.left, forest.right, tests)
+    tests, order = tests[: len(order)], order.astype(np.intp)
+    tests["player"] = np.asarray(player_of_column)[forest.feature[order]]
+    tests["ratio"] = _left_share(forest.cover, forest.left[order], forest.right[order])
+    for name in ("slot", "cut", "missing_code", "table_start"):
+        tests[name] = getattr(coding, name)[order]
+    players = _repeats(first, tests, int(depth.max(initial=0)))
+    return Program(first=first, tests=tests, tree_depth=depth, tree_players=players)
 
 
 def _left_share(cover: Floats, left: Ints, right: Ints) -> Floats:
@@ -134,77 +118,59 @@ def _left_share(cover: Floats, left: Ints, right: Ints) -> Floats:
     return np.divide(cover[left], both, out=np.full(len(left), 0.5), where=both > 0)
 
 
-@njit(cache=True, nogil=True)
-def _preorder(root, left, right):  # type: ignore[no-untyped-def]
-    """Inner nodes in preorder, tree after tree, with renumbered children and their depths."""
-    inner = np.count_nonzero(left >= 0)
-    order = np.empty(inner, dtype=np.int64)
-    new_left, new_right = np.empty(inner, dtype=np.int32), np.empty(inner, dtype=np.int32)
-    depth = np.empty(inner, dtype=np.int32)
+@fast
+def _preorder(root, left, right, tests):  # type: ignore[no-untyped-def]
+    """Fill in how the tests hang together; (forest's node of each test, first, tree depth)."""
+    order = np.empty(len(tests), dtype=np.int64)
     tree_depth = np.zeros(len(root), dtype=np.int32)
     first = np.zeros(len(root) + 1, dtype=np.int64)
-    number = np.empty(len(left), dtype=np.int32)
-    stack, levels = np.empty(len(left) + 1, np.int64), np.empty(len(left) + 1, np.int64)
+    stack = np.empty((len(tests) + 2, 3), dtype=np.int64)  # node, parent test, side
     count = 0
     for tree in range(len(root)):
-        stack[0], levels[0], top = root[tree], 0, 1
+        stack[0, 0], stack[0, 1], stack[0, 2], top = root[tree], -1, 0, 1
         while top > 0:
             top -= 1
-            node, level = stack[top], levels[top]
+            node, parent, side = stack[top, 0], stack[top, 1], stack[top, 2]
+            number = ~node if left[node] < 0 else count
+            if parent >= 0 and side == RIGHT:
+                tests[parent].right = number
+            elif parent >= 0:
+                tests[parent].left = number
             if left[node] < 0:
-                number[node] = ~node
                 continue
-            number[node], order[count], depth[count] = count, node, level
+            test = tests[count]
+            test.parent, test.side = parent, side
+            test.depth = tests[parent].depth + 1 if parent >= 0 else 0
+            tree_depth[tree] = max(tree_depth[tree], test.depth + 1)
+            order[count] = node
+            for child, place in ((right[node], RIGHT), (left[node], LEFT)):
+                stack[top, 0], stack[top, 1], stack[top, 2] = child, count, place
+                top += 1
             count += 1
-            tree_depth[tree] = max(tree_depth[tree], level + 1)
-            stack[top], stack[top + 1] = right[node], left[node]
-            levels[top] = levels[top + 1] = level + 1
-            top += 2
         first[tree + 1] = count
-    order = order[:count].copy()
-    for i in range(count):
-        new_left[i], new_right[i] = number[left[order[i]]], number[right[order[i]]]
-    return (
-        order, first, new_left[:count].copy(), new_right[:count].copy(),
-        depth[:count].copy(), tree_depth,
-    )  # fmt: skip
+    return order[:count], first, tree_depth
 
 
-@njit(cache=True, nogil=True)
-def _upwards(left, right):  # type: ignore[no-untyped-def]
-    parent, side = np.full(len(left), -1, dtype=np.int32), np.zeros(len(left), dtype=np.int32)
-    for node in range(len(left)):
-        if left[node] >= 0:
-            parent[left[node]] = node
-        if right[node] >= 0:
-            parent[right[node]], side[right[node]] = node, 1
-    return parent, side
-
-
-@njit(cache=True, nogil=True)
-def _repeats(first, parent, side, depth, player, ratio, deepest):  # type: ignore[no-untyped-def]
-    """Where a player was tested above, and what those tests let through."""
-    inner = len(player)
-    previous, bit = np.empty(inner, dtype=np.int32), np.empty(inner, dtype=np.int32)
-    known, before = np.empty(inner, dtype=np.int32), np.empty(inner)
+@fast
+def _repeats(first, tests, deepest):  # type: ignore[no-untyped-def]
+    """Fill in where players were tested above; returns the most players on a path (tree,)."""
     tree_players = np.zeros(len(first) - 1, dtype=np.int32)
     path = np.empty(deepest + 1, dtype=np.int64)
     for tree in range(len(first) - 1):
         for node in range(first[tree], first[tree + 1]):
-            up = parent[node]
-            level = depth[node]
-            path[level] = node
-            previous[node], before[node], bit[node] = -1, 1.0, -1
-            known[node] = 0 if up < 0 else known[up] + (previous[up] < 0)
-            for e in range(level - 1, -1, -1):
-                above = path[e]
-                if player[above] == player[node]:
-                    goes_right = side[path[e + 1]]
-                    share = 1.0 - ratio[above] if goes_right else ratio[above]
-                    previous[node], before[node], bit[node] = e, before[above] * share, bit[above]
+            test = tests[node]
+            path[test.depth] = node
+            test.known = 0
+            if test.parent >= 0:
+                above = tests[test.parent]
+                test.known = above.known + (above.previous < 0)
+            test.previous, test.before, test.bit = -1, 1.0, test.known
+            for level in range(test.depth - 1, -1, -1):
+                above = tests[path[level]]
+                if above.player == test.player:
+                    share = above.ratio if tests[path[level + 1]].side == LEFT else 1 - above.ratio
+                    test.previous, test.before = level, above.before * share
+                    test.bit, above.reused = above.bit, 1
                     break
-            if previous[node] < 0:
-                bit[node] = known[node]
-            total = known[node] + (previous[node] < 0)
-            tree_players[tree] = max(tree_players[tree], total)
-    return previous, before, bit, known, tree_players
+            tree_players[tree] = max(tree_players[tree], test.known + (test.previous < 0))
+    return tree_players

@@ -51,7 +51,7 @@ def path_dependent(
     def work(begin: int) -> None:
         rows = min(block, samples - begin)
         room = (
-            np.empty((depth + 1, 2, width, order, block)),
+            np.empty(((depth + 1) * 2 * width * order, block)),
             np.empty((depth, block)),
             np.empty((depth, 2, block)),
         )

@@ -1,4 +1,4 @@
-"""What a metric judges: an explanation, the model and rows it speaks of, and how to make it again."""
+"""What a metric judges: an explanation, its model and rows, and how to make it again."""
 
 from __future__ import annotations
 

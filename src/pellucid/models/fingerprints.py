@@ -53,11 +53,17 @@ class _Content(pickle.Pickler):
             return "function " + of_function(value)
         return None
 
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, dict):  # a kind of dict counts by its items
+            return dict, (), None, None, iter(value.items())
+        return NotImplemented
+
 
 def of_function(function: FunctionType) -> str:
     """The fingerprint of a function: its code and what it closes over."""
     inside = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
-    held = [of_object(value) for value in (*inside, function.__defaults__)]
+    others = [value for value in inside if value is not function]  # it may name itself
+    held = [of_object(value) for value in (*others, function.__defaults__)]
     return of_bytes(
         function.__qualname__.encode(), _code(function.__code__), *map(str.encode, held)
     )

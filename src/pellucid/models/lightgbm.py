@@ -58,7 +58,8 @@ class LightGBMModel(BoostedModel):
     """
 
     def __init__(self, source: Any, booster: Any, *, name: str) -> None:
-        self.source, self._booster, self.name = source, booster, name
+        self.source = self._estimator = source
+        self._booster, self.name = booster, name
         self._header = _header(booster)
         objective, *settings = self._header.get("objective", "custom").split()
         self.task, self.scales = OBJECTIVES.get(objective, OTHERWISE)
@@ -79,7 +80,7 @@ class LightGBMModel(BoostedModel):
     def fingerprint(self) -> str:
         text, _, rest = self._booster.model_to_string().partition("end of trees")
         categories = rest[rest.find("pandas_categorical") :]
-        rounds = str(self._booster.best_iteration)
+        rounds = str(max(self._booster.best_iteration, 0))
         return fingerprints.of_bytes(text.encode(), categories.encode(), rounds.encode())
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
@@ -110,7 +111,7 @@ class LightGBMModel(BoostedModel):
     def _read(self) -> Trees:
         from pellucid.models.lightgbm_trees import read
 
-        return read(self.source)
+        return read(self._estimator)
 
     def _arrange(self, X: Any) -> tuple[Any, tuple[str, ...]]:
         X = frames.framed(X)
@@ -122,7 +123,7 @@ class LightGBMModel(BoostedModel):
         if self.task != "classification":
             return None
         count = max(int(self._header["num_class"]), 2)
-        return tuple(np.asarray(getattr(self.source, "classes_", np.arange(count))).tolist())
+        return tuple(np.asarray(getattr(self._estimator, "classes_", np.arange(count))).tolist())
 
 
 def _header(booster: Any) -> dict[str, str]:

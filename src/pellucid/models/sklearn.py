@@ -55,7 +55,7 @@ class SklearnModel(Model):
     """
 
     def __init__(self, source: Any) -> None:
-        self.source = source
+        self.source = self._estimator = source
         self.name = type(source).__name__
         self._base = library_class(source)
         self.task = _task(source, self.name)
@@ -72,7 +72,7 @@ class SklearnModel(Model):
     @property
     def can(self) -> frozenset[str]:
         found = {"predict"}
-        if hasattr(self.source, "predict_proba") and self.task == "classification":
+        if hasattr(self._estimator, "predict_proba") and self.task == "classification":
             found.add("proba")
         if self._linear is not None:
             found.add("linear")
@@ -82,17 +82,17 @@ class SklearnModel(Model):
 
     @property
     def width(self) -> int | None:
-        found = getattr(self.source, "n_features_in_", None)
+        found = getattr(self._estimator, "n_features_in_", None)
         return None if found is None else int(found)
 
     @property
     def encoded_from(self) -> np.ndarray | None:
         if self._base.startswith("HistGradientBoosting"):
-            return hist_columns(self.source)
+            return hist_columns(self._estimator)
         return None if self.width is None else np.arange(self.width)
 
     def fingerprint(self) -> str:
-        return fingerprints.of_object(self.source)
+        return fingerprints.of_object(self._estimator)
 
     def trees(self, scale: str) -> Trees:
         found = self._read_trees()
@@ -115,31 +115,31 @@ class SklearnModel(Model):
 
     def _find_scales(self) -> tuple[str, ...]:
         if self.task == "outlier":
-            forest = self._base == "IsolationForest" and self.source.max_samples_ > 1
+            forest = self._base == "IsolationForest" and self._estimator.max_samples_ > 1
             return ("path length", "raw") if forest else ("raw",)
         if self.task == "regression":
-            return ("log", "raw") if sklearn_linear.has_log_link(self.source) else ("raw",)
-        if hasattr(self.source, "predict_proba"):
-            if sklearn_linear.margin_is_logit(self.source):
+            return ("log", "raw") if sklearn_linear.has_log_link(self._estimator) else ("raw",)
+        if hasattr(self._estimator, "predict_proba"):
+            if sklearn_linear.margin_is_logit(self._estimator):
                 return ("logit", "probability")
             score = self._linear is not None or self._base == "GradientBoostingClassifier"
             return ("raw", "probability", "logit") if score else ("probability", "logit")
-        return ("raw",) if hasattr(self.source, "decision_function") else ("probability",)
+        return ("raw",) if hasattr(self._estimator, "decision_function") else ("probability",)
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         if self.task == "regression":
-            out = np.asarray(self.source.predict(X), dtype=np.float64)
+            out = np.asarray(self._estimator.predict(X), dtype=np.float64)
             return np.log(out) if scale == "log" else out
         if self.task == "outlier":
             deep = scale == "path length"
-            return path_length(self.source, X) if deep else self.source.decision_function(X)
+            return path_length(self._estimator, X) if deep else self._estimator.decision_function(X)
         if scale == "raw" or (scale == "logit" and self.scales[0] == "logit"):
             return self._margins(X)
         p = self._probabilities(X)
         return log_odds(p) if scale == "logit" else p
 
     def _margins(self, X: Any) -> np.ndarray:
-        out = np.asarray(self.source.decision_function(X))
+        out = np.asarray(self._estimator.decision_function(X))
         expected = len(self.classes or ())
         if out.ndim == 2 and out.shape[1] != expected:
             raise CannotExplain(
@@ -151,23 +151,23 @@ class SklearnModel(Model):
 
     def _probabilities(self, X: Any) -> np.ndarray:
         classes = np.asarray(self.classes)
-        if hasattr(self.source, "predict_proba"):
-            p = np.asarray(self.source.predict_proba(X))
+        if hasattr(self._estimator, "predict_proba"):
+            p = np.asarray(self._estimator.predict_proba(X))
         else:
-            p = (np.asarray(self.source.predict(X))[:, None] == classes).astype(np.float64)
+            p = (np.asarray(self._estimator.predict(X))[:, None] == classes).astype(np.float64)
         return p[:, 1:] if len(classes) == 2 else p
 
     def _read_trees(self) -> Trees | CannotExplain:
         if self._trees is None:
             try:
-                self._trees = sklearn_trees.read(self.source)
+                self._trees = sklearn_trees.read(self._estimator)
             except CannotExplain as error:
                 self._trees = error
         return self._trees
 
     def _encoded(self, X: Any) -> Any:
         hist = self._base.startswith("HistGradientBoosting")
-        return hist_matrix(self.source, X) if hist else frames.matrix(X)
+        return hist_matrix(self._estimator, X) if hist else frames.matrix(X)
 
     def _arrange(self, X: Any) -> tuple[Any, tuple[str, ...]]:
         X, notes = super()._arrange(X)

@@ -27,6 +27,7 @@ OBJECTIVES: dict[str, tuple[Task, tuple[str, ...]]] = {  # the margin's scale fi
     "survival:cox": ("regression", ("log", "raw")),
     "survival:aft": ("regression", ("log", "raw")),
 }
+ANSWER_OTHERWISE = ("multi:softmax", "binary:logitraw")  # with a class, with the margin
 OTHERWISE: tuple[Task, tuple[str, ...]] = ("regression", ("raw",))
 
 
@@ -61,7 +62,8 @@ class XGBoostModel(BoostedModel):
     unseen: ClassVar[str] = "refused"  # XGBoost reads a category it never saw as its first one
 
     def __init__(self, source: Any, booster: Any, *, name: str) -> None:
-        self.source, self._booster, self.name = source, booster, name
+        self.source = self._estimator = source
+        self._booster, self.name = booster, name
         learner = json.loads(booster.save_config())["learner"]
         self._objective = learner["objective"]["name"]
         self._is_linear = learner["gradient_booster"]["name"] == "gblinear"
@@ -83,7 +85,7 @@ class XGBoostModel(BoostedModel):
         return fingerprints.of_bytes(bytes(self._booster.save_raw("ubj")), rounds)
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
-        margin = scale == self.scales[0] or self._objective.startswith(("multi:", "binary:logitr"))
+        margin = scale == self.scales[0] or self._objective in ANSWER_OTHERWISE
         out = self._ask_booster(self._encoded(X), margin)
         if scale != "probability" or not margin:
             return out
@@ -111,19 +113,19 @@ class XGBoostModel(BoostedModel):
     def _read(self) -> Trees:
         from pellucid.models.xgboost_trees import read
 
-        return read(self.source)
+        return read(self._estimator)
 
     def _find_classes(self, count: int) -> tuple[Any, ...] | None:
         if self.task != "classification":
             return None
-        found = getattr(self.source, "classes_", np.arange(max(count, 2)))
+        found = getattr(self._estimator, "classes_", np.arange(max(count, 2)))
         return tuple(np.asarray(found).tolist())
 
     def _find_rounds(self) -> tuple[int, int]:
-        if self.source is self._booster:
+        if self._estimator is self._booster:
             return (0, 0)
         try:
-            return (0, int(self.source.best_iteration) + 1)
+            return (0, int(self._estimator.best_iteration) + 1)
         except AttributeError:
             return (0, 0)
 

@@ -1,4 +1,4 @@
-"""Pictures as files: SVG and PNG without a browser, one HTML page without a network, or the JSON."""
+"""Pictures as files: SVG and PNG without a browser, a page without a network, or the JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.core.errors import InvalidSetting
+from pellucid.show.compact import compact
 
 ARIA = re.compile(r' (?:aria-hidden|aria-label|aria-roledescription|role)="[^"]*"')
 """What Vega says about single marks: thousands of words that a listener must sit through."""
@@ -102,13 +103,10 @@ def _version(spec: dict[str, Any]) -> dict[str, str]:
 
 
 def _labelled(svg: str, spec: dict[str, Any]) -> str:
-    bare = "".join(ARIA.sub("", part) if part.startswith("<") else part for part in _parts(svg))
+    parts = re.split(r"(<[^>]*>)", svg)
+    bare = "".join(ARIA.sub("", part) if part.startswith("<") else part for part in parts)
     label = html.escape(str(spec.get("description") or _title(spec)), quote=True)
-    return bare.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-
-
-def _parts(svg: str) -> list[str]:
-    return re.split(r"(<[^>]*>)", svg)
+    return compact(bare).replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
 def _title(spec: dict[str, Any]) -> str:

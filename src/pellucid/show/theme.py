@@ -34,6 +34,8 @@ class Palette:
         What pushes the output up, and down.
     plain : str
         Sizes without a sign, and single curves.
+    series : tuple of str
+        Several curves or methods side by side; none means up or down.
     missing : str
         Missing values and what was not measured.
     ramp : tuple of str
@@ -49,6 +51,7 @@ class Palette:
     raises: str
     lowers: str
     plain: str
+    series: tuple[str, ...]
     missing: str
     ramp: tuple[str, ...]
     shades: tuple[str, ...]
@@ -63,6 +66,7 @@ PALETTES = {
         raises="#d55e00",
         lowers="#0072b2",
         plain="#009e73",
+        series=("#009e73", "#cc79a7", "#57606a", "#482475"),
         missing="#7d8388",
         ramp=("#1e9c89", "#25848e", "#31688e", "#414487", "#482475", "#440154"),
         shades=("#f4f7f6", "#c9e4db", "#8cc9b5", "#4aa588", "#1c7a62", "#064e3d"),
@@ -75,6 +79,7 @@ PALETTES = {
         raises="#d55e00",
         lowers="#0072b2",
         plain="#009e73",
+        series=("#009e73", "#cc79a7", "#a9b1b8", "#bddf26"),
         missing="#8a8f94",
         ramp=("#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26"),
         shades=("#1b2023", "#14413a", "#166352", "#1f8a70", "#53b899", "#a5e3cd"),
@@ -94,6 +99,40 @@ def palette(theme: str) -> Palette:
     if theme not in PALETTES:
         raise UnknownName.among("theme", theme, PALETTES)
     return PALETTES[theme]
+
+
+def mixed(first: str, second: str, share: float) -> str:
+    """The colour at `share` of the way from `first` to `second`, as ``#rrggbb``."""
+    parts = (
+        round(int(first[i : i + 2], 16) * (1 - share) + int(second[i : i + 2], 16) * share)
+        for i in (1, 3, 5)
+    )
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def along(stops: tuple[str, ...], share: float) -> str:
+    """The colour at `share` of the way along evenly spaced `stops`."""
+    place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
+    left = min(int(place), len(stops) - 2)
+    return mixed(stops[left], stops[left + 1], place - left)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb`` as WCAG 2 defines it, from 0 to 1."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours as WCAG 2 defines it, from 1 to 21."""
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def ink(paper: str) -> str:
+    """Black or white, whichever reads better on `paper`."""
+    return max(("#ffffff", "#111111"), key=lambda colour: contrast(colour, paper))
 
 
 def config(theme: str) -> dict[str, Any]:
@@ -119,7 +158,7 @@ def config(theme: str) -> dict[str, Any]:
             "tickCount": 5,
         },
         "axisY": {"domain": False, "ticks": False},
-        "legend": {**text, **sizes, "symbolType": "circle", "labelLimit": 220},
+        "legend": {**text, **sizes, "symbolType": "circle", "labelLimit": 220, "labelOffset": 7},
         "header": {"labelColor": colours.text, "labelFontSize": 13, "labelFontWeight": 600},
         "title": {
             "anchor": "start",

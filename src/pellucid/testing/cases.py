@@ -1,4 +1,4 @@
-"""Small models on which every recipe is tried: each fitted in milliseconds, each of another kind."""
+"""Small models on which every recipe is tried, each of another kind."""
 
 from __future__ import annotations
 

@@ -1,18 +1,17 @@
-"""ALE: the effect of a column from small steps within the data, right where columns hang together."""
+"""ALE: the effect of a column from small steps within the data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import stats
 
 from pellucid.core.curve import Curve
 from pellucid.explainers.effect.grid import (
     LABELLED,
     Features,
-    Grid,
     checked_features,
     chosen,
     curve,
@@ -20,6 +19,7 @@ from pellucid.explainers.effect.grid import (
     one_or_all,
     usable,
 )
+from pellucid.explainers.effect.steps import between_edges, between_levels, differences
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
@@ -27,6 +27,10 @@ from pellucid.maths.accumulated_effects import accumulate
 from pellucid.maths.grids import bin_edges
 from pellucid.maths.level_order import order_levels
 
+ORDERED = (
+    "These categories have no order of their own: they stand in the order of their similarity in "
+    "the other columns."
+)
 BAND = (
     "95 % interval over rows, point by point, for the given bins; "
     "it does not say how sure the model is"
@@ -93,93 +97,34 @@ class ALE(Explainer):
         curves = [self._curve(question, rows, own, column) for column in columns]
         return one_or_all(self.feature, curves)
 
-    def _curve(
-        self, question: Question, rows: np.ndarray, own: np.ndarray, column: int
-    ) -> Curve:
+    def _curve(self, question: Question, rows: np.ndarray, own: np.ndarray, column: int) -> Curve:
+        codes, ordered = self._points(question, rows, column)
+        points = grid(question, column, codes, rows[:, column])
+        if ordered:
+            points = replace(points, notes=(*points.notes, ORDERED))
         there = np.isfinite(rows[:, column])
         rows, own = rows[there], own[there]
-        points, steps = self._steps(question, rows, column)
-        if len(points.codes) == 1:
+        if len(codes) == 1:
             return curve(question, points, np.zeros((1, own.shape[1])))
-        delta = _differences(question, rows, own, column, steps)
+        between = between_levels if points.categorical else between_edges
+        steps = between(rows[:, column], codes)
+        delta = differences(question, rows, own, column, steps)
         values, error = accumulate(steps.row, steps.gap, delta, steps.place)
         reach = stats.norm.ppf(0.975) * error
-        band = np.stack([values - reach, values + reach]) if len(rows) > 1 else None
+        band = np.stack([values - reach, values + reach])
         return curve(question, points, values, band=band, band_meaning=BAND)
 
-    def _steps(self, question: Question, rows: np.ndarray, column: int) -> tuple[Grid, Steps]:
-        values = rows[:, column]
+    def _points(self, question: Question, rows: np.ndarray, column: int) -> tuple[np.ndarray, bool]:
+        """The codes of the points in order, and whether the order had to be found."""
+        there = np.isfinite(rows[:, column])
+        rows, values = rows[there], rows[there, column]
         schema = question.table.schema
-        kind = schema[question.table.names[column]].kind
-        if kind not in LABELLED:
-            edges = bin_edges(values, self.bins)
-            return grid(question, column, edges, values), _between_edges(values, edges)
+        kinds = [meaning.kind for meaning in schema.values()]
+        if kinds[column] not in LABELLED:
+            return bin_edges(values, self.bins), False
         codes = np.unique(values)
-        if kind == "categorical" and len(codes) > 2:
-            others = np.delete(rows, column, axis=1)
-            kinds = [meaning.kind for meaning in schema.values()]
-            named = np.delete([each == "categorical" for each in kinds], column)
-            codes = codes[order_levels(np.searchsorted(codes, values), others, named)]
-            question.note(
-                f"The categories of {question.table.names[column]} have no order of their own and "
-                "stand in the order of their similarity in the other columns."
-            )
-        return grid(question, column, codes, values), _between_levels(values, codes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Steps:
-    """Which rows step across which gap: `low` and `high` are the codes on its sides.
-
-    `place` of shape (row, point) says where each row lies along the curve.
-    """
-
-    row: np.ndarray
-    gap: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    place: sparse.csr_array
-
-
-def _between_edges(values: np.ndarray, edges: np.ndarray) -> Steps:
-    """Each row crosses its own bin, and lies half at either edge."""
-    row = np.arange(len(values))
-    gap = np.maximum(np.searchsorted(edges, values, side="left") - 1, 0)
-    if len(edges) == 1:
-        place = sparse.csr_array(np.ones((len(values), 1)))
-        return Steps(row=row[:0], gap=gap[:0], low=edges[:0], high=edges[:0], place=place)
-    half = np.full(2 * len(values), 0.5)
-    ends = (np.tile(row, 2), np.concatenate([gap, gap + 1]))
-    place = sparse.csr_array((half, ends), shape=(len(values), len(edges)))
-    return Steps(row=row, gap=gap, low=edges[gap], high=edges[gap + 1], place=place)
-
-
-def _between_levels(values: np.ndarray, codes: np.ndarray) -> Steps:
-    """Each row steps to the level before and to the level after its own."""
-    level = np.argsort(codes)[np.searchsorted(np.sort(codes), values)]
-    row = np.arange(len(values))
-    down, up = row[level > 0], row[level < len(codes) - 1]
-    gap = np.concatenate([level[down] - 1, level[up]])
-    place = sparse.csr_array((np.ones(len(values)), (row, level)), shape=(len(row), len(codes)))
-    return Steps(
-        row=np.concatenate([down, up]),
-        gap=gap,
-        low=codes[:-1][gap],
-        high=codes[1:][gap],
-        place=place,
-    )
-
-
-def _differences(
-    question: Question, rows: np.ndarray, own: np.ndarray, column: int, steps: Steps
-) -> np.ndarray:
-    """Output across the gap for each step, (step, output); no row is asked about itself again."""
-    row = np.tile(steps.row, 2)
-    codes = np.concatenate([steps.low, steps.high])
-    moved = rows[row, column] != codes
-    outputs = own[row]
-    if moved.any():
-        asked = rows[row[moved]]
-        asked[:, column] = codes[moved]
-        outputs[moved] = question.predict(asked)
-    return outputs[len(steps.row) :] - outputs[: len(steps.row)]
+        if kinds[column] != "categorical" or len(codes) < 3:
+            return codes, False
+        named = np.delete([kind == "categorical" for kind in kinds], column)
+        others = np.delete(rows, column, axis=1)
+        return codes[order_levels(np.searchsorted(codes, values), others, named)], True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ class Grid:
         Whether they are categories.
     weight : array of shape (point,)
         How many rows lie nearest to each point.
+    notes : tuple of str
+        What a reader must know about these points.
     """
 
     column: int
@@ -49,6 +51,7 @@ class Grid:
     labels: Sequence[Label] | np.ndarray
     categorical: bool
     weight: np.ndarray
+    notes: tuple[str, ...]
 
 
 def checked_features(feature: Any) -> Features:
@@ -81,30 +84,21 @@ def chosen(question: Question, feature: Features) -> list[int]:
 
 
 def usable(question: Question, feature: Features, rows: np.ndarray) -> list[int]:
-    """Places of the columns asked for that have values; notes what is missing.
+    """Places of the columns asked for that have values; notes those that have none.
 
     Raises
     ------
     MissingValues
-        If a column asked for by name has no value at all.
+        If a column asked for by name has no value at all, or no column has any.
     """
-    kept = []
-    for column in chosen(question, feature):
-        name, count = question.table.names[column], int(np.isfinite(rows[:, column]).sum())
-        if count == 0 and feature is not None:
-            raise MissingValues(f"Column {name!r} has no value to draw a curve along", got="none")
-        if count == 0:
-            question.note(f"{name} has no value at all, and no curve.")
-            continue
-        if count < len(rows):
-            question.note(
-                f"{len(rows) - count} of {len(rows)} rows have no value of {name}: the curve has no "
-                "point for missing values."
-            )
-        kept.append(column)
-    if not kept:
-        raise MissingValues("No column has a value to draw a curve along")
-    return kept
+    columns = chosen(question, feature)
+    empty = [j for j in columns if not np.isfinite(rows[:, j]).any()]
+    names = ", ".join(question.table.names[j] for j in empty)
+    if empty and (feature is not None or len(empty) == len(columns)):
+        raise MissingValues("There is no value to draw a curve along", got=f"none in {names}")
+    if empty:
+        question.note(f"There is no curve for {names}: no row has a value.")
+    return [j for j in columns if j not in empty]
 
 
 def grids(question: Question, feature: Features, rows: np.ndarray, points: int) -> list[Grid]:
@@ -114,29 +108,40 @@ def grids(question: Question, feature: Features, rows: np.ndarray, points: int) 
         values = rows[np.isfinite(rows[:, column]), column]
         labelled = question.table.schema[question.table.names[column]].kind in LABELLED
         codes = np.unique(values) if labelled else quantile_grid(values, points)
-        found.append(grid(question, column, codes, values))
+        found.append(grid(question, column, codes, rows[:, column]))
     return found
 
 
 def grid(question: Question, column: int, codes: np.ndarray, values: np.ndarray) -> Grid:
-    """The grid with these points; notes what a reader must know about it."""
+    """The grid of `codes`, for a column with these `values`, not finite where missing."""
     meaning = question.table.schema[question.table.names[column]]
     labelled = meaning.kind in LABELLED
-    if len(codes) == 1:
-        question.note(f"{meaning.name} has one value only, so its curve is one point.")
-    if meaning.kind == "date":
-        question.note(f"The grid of {meaning.name} counts days since 1970-01-01.")
-    if labelled and 0 < len(codes) < len(meaning.categories):
-        left = [str(c) for i, c in enumerate(meaning.categories) if i not in codes]
-        question.note(f"No row has these values of {meaning.name}: {', '.join(left[:5])}.")
+    there = values[np.isfinite(values)]
     return Grid(
         column=column,
         name=meaning.name,
         codes=codes,
         labels=labels(meaning, codes),
         categorical=labelled,
-        weight=np.array([np.sum(values == c) for c in codes]) if labelled else support(values, codes),
+        weight=(there == codes[:, None]).sum(axis=1) if labelled else support(there, codes),
+        notes=tuple(_warnings(meaning, codes, values)),
     )
+
+
+def _warnings(column: Column, codes: np.ndarray, values: np.ndarray) -> Iterator[str]:
+    lost = int((~np.isfinite(values)).sum())
+    if lost:
+        yield (
+            f"{lost} of {len(values)} rows have no finite value of {column.name}, and missing is "
+            "no point of its curve."
+        )
+    if len(codes) == 1:
+        yield f"{column.name} has one value only, so its curve is one point."
+    if column.kind == "date":
+        yield f"The grid of {column.name} counts days since 1970-01-01."
+    unseen = [str(c) for i, c in enumerate(column.categories) if i not in codes]
+    if unseen:
+        yield f"No row has these values of {column.name}: {', '.join(unseen[:5])}."
 
 
 def labels(column: Column, codes: np.ndarray) -> Sequence[Label] | np.ndarray:
@@ -181,7 +186,7 @@ def curve(
         band_meaning=band_meaning if band is not None else "",
         weight=points.weight,
         categorical=points.categorical,
-        provenance=Provenance(method=""),
+        provenance=Provenance(method="", notes=points.notes),
     )
 
 

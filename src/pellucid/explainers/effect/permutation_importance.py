@@ -91,8 +91,10 @@ class PermutationImportance(Explainer):
         if len(rows) < 2:
             raise InvalidData("Shuffling needs at least two rows", got="one row")
         metric = self._metric(question.model)
-        ask, answer = _judged(question, metric)
-        base = metric.terms(answer, ask(rows))
+        ask = _predictor(question, metric)
+        own = ask(rows)
+        answer = _places(question, metric, own) if own.ndim == 2 else _numbers(question, metric)
+        base = metric.terms(answer, own)
         given = donors(len(rows), self.repeats, question.rng("shuffles"))
         columns = range(rows.shape[1])
         forces: list[Force] = [(j, rows[turn, j]) for j in columns for turn in given]
@@ -126,18 +128,24 @@ class PermutationImportance(Explainer):
                 if each.task == model.task and (chances or not each.chances)
             ]
             raise CannotExplain(
-                f"The metric {self.metric!r} does not fit {model.name}", got=model.task, allowed=fits
+                f"{model.name} cannot be judged by {self.metric!r}",
+                got=model.task,
+                allowed=fits,
             )
         return metric
 
 
-def _judged(
-    question: Question, metric: Metric
-) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
-    """The predictions that the metric judges, as a function of coded rows, and the true answers."""
+def _predictor(question: Question, metric: Metric) -> Callable[[np.ndarray], np.ndarray]:
+    """The predictions that the metric judges, for coded rows: (row, class) or (row,)."""
     model, classes = question.model, metric.task == "classification"
     natural = PROBABILITY if classes else "raw"
     scale = natural if natural in model.scales else model.scales[0]
+    if question.many and not classes:
+        raise CannotExplain(
+            "One loss cannot judge several outputs",
+            got=f"{len(question.columns)} outputs",
+            fix="Choose one with target=",
+        )
 
     def predict(codes: np.ndarray) -> np.ndarray:
         out = model.predict(question.table.native(codes), scale)
@@ -151,22 +159,14 @@ def _judged(
         out = question.work.predict(predict, codes)
         return out if classes else out[:, 0]
 
-    assert question.y is not None
-    if not classes:
-        if question.many:
-            raise CannotExplain(
-                "One loss cannot judge several outputs",
-                got=f"{len(question.columns)} outputs",
-                fix="Choose one with target=",
-            )
-        return ask, _numbers(question.y, metric)
-    return ask, _places(question, metric)
+    return ask
 
 
-def _numbers(y: np.ndarray, metric: Metric) -> np.ndarray:
+def _numbers(question: Question, metric: Metric) -> np.ndarray:
     """The answers of a regression."""
+    assert question.y is not None
     try:
-        answer = y.astype(np.float64)
+        answer = question.y.astype(np.float64)
     except (TypeError, ValueError) as reason:
         raise WrongTarget("The answers are not numbers", got=str(reason)) from reason
     if not np.all(np.isfinite(answer)):
@@ -177,16 +177,17 @@ def _numbers(y: np.ndarray, metric: Metric) -> np.ndarray:
     return answer
 
 
-def _places(question: Question, metric: Metric) -> np.ndarray:
+def _places(question: Question, metric: Metric, own: np.ndarray) -> np.ndarray:
     """The answers of a classification as places among the model's classes."""
     assert question.y is not None
-    width = max(2, question.model.predict(question.table.take([0]).native(), question.scale).shape[1])
-    classes = list(question.model.classes or range(width))
+    classes = list(question.model.classes or range(own.shape[1]))
     place = {_plain(label): i for i, label in enumerate(classes)}
     strange = {str(y) for y in map(_plain, question.y) if y not in place}
     if strange:
         raise WrongTarget(
-            "Some answers are no class of the model", got=sorted(strange), allowed=map(str, classes)
+            "Some answers are no class of the model",
+            got=sorted(strange),
+            allowed=[str(each) for each in classes],
         )
     answer = np.array([place[_plain(y)] for y in question.y])
     if metric is METRICS["roc_auc"] and len(np.unique(answer)) < len(classes):

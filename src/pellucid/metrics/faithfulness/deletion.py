@@ -79,9 +79,7 @@ class Deletion(Metric):
                 high=high,
                 n=len(rows),
                 passed=passed,
-                text=_sentence(
-                    evidence.scale, steps, (first, last, random), (low, high), passed
-                ),
+                text=_sentence(evidence.scale, steps, (first, last, random), (low, high), passed),
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pellucid.show import figure, reading
 from pellucid.show.charts.beeswarm import ranks
 from pellucid.show.figure import WIDTH
 from pellucid.show.theme import palette
-from pellucid.show.words import brief, counted, unique
+from pellucid.show.words import brief, cells, counted, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -23,6 +24,40 @@ TAKES = ("attribution pair",)
 
 FAR = 3
 """Places apart from which a line counts as disagreement and is drawn strongly."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Match:
+    """Two rankings of the same features: names, places from 1, and sizes, each of shape (feature,)."""
+
+    names: list[str]
+    methods: list[str]
+    places: tuple[np.ndarray, np.ndarray]
+    sizes: tuple[np.ndarray, np.ndarray]
+    top: int
+
+    @property
+    def shared(self) -> int:
+        """How many features are among the first on both sides."""
+        return int(((self.places[0] <= self.top) & (self.places[1] <= self.top)).sum())
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Positions of the features among the first of either side."""
+        return np.flatnonzero((self.places[0] <= self.top) | (self.places[1] <= self.top))
+
+    @property
+    def apart(self) -> np.ndarray:
+        """Places between the two sides."""
+        return np.abs(self.places[0] - self.places[1])
+
+    @property
+    def correlation(self) -> float:
+        """Spearman's rank correlation; NaN where a side is constant or there is one feature."""
+        first, second = map(ranks, self.sizes)
+        if not np.ptp(first) or not np.ptp(second):
+            return float("nan")
+        return float(np.corrcoef(first, second)[0, 1])
 
 
 def chart(
@@ -48,136 +83,106 @@ def chart(
         Colours.
     width : int
         Pixels of the whole picture.
+
+    Raises
+    ------
+    ColumnMismatch
+        If the two have other features.
     """
-    reading.check_top(top)
-    left, right = _pair(explanation, class_)
-    a, b = (1 + np.argsort(np.argsort(-s, kind="stable"), kind="stable") for s in (left, right))
-    shown = np.flatnonzero((a <= top) | (b <= top))
-    names = unique([str(f) for f in reading.sheet(explanation[0], class_).features], 24)
-    methods = [one.method for one in explanation]
-    if methods[0] == methods[1]:
-        methods = [f"{methods[0]} (first)", f"{methods[1]} (second)"]
-    alike = correlation(left, right)
-    shared = int(((a <= top) & (b <= top)).sum())
-    limit = min(top, len(names))
+    figure.check_width(width)
+    found = _matched(explanation, class_, reading.check_top(top))
     said = (
-        f"Features by mean size of their share; the first {limit} of either side. Rank correlation "
-        f"{brief(alike)}; {shared} of the first {limit} in common."
+        f"Features by mean size of their share; the first {found.top} of either side. "
+        f"Rank correlation {brief(found.correlation)}; {found.shared} of the first {found.top} "
+        "in common."
     )
-    far = int((np.abs(a - b)[shown] >= FAR).sum())
-    said += f" Strong lines: {FAR} or more places apart." if far else ""
+    if (found.apart[found.shown] >= FAR).any():
+        said += f" Strong lines: {FAR} or more places apart."
     return figure.finish(
-        _drawn(names, a, b, shown, methods, theme, width),
-        question=f"Do {methods[0]} and {methods[1]} find the same features important?",
+        _drawn(found, theme, width),
+        question=f"Do {found.methods[0]} and {found.methods[1]} find the same features important?",
         reading=said,
-        alternative=_alternative(names, a, b, methods, alike, shared, limit),
+        alternative=_alternative(found),
         theme=theme,
         width=width,
         fit=False,
     )
 
 
-def correlation(left: np.ndarray, right: np.ndarray) -> float:
-    """Spearman's rank correlation, NaN where one side is constant."""
-    first, second = ranks(left), ranks(right)
-    if len(left) < 2 or not np.ptp(left) or not np.ptp(right):
-        return float("nan")
-    return float(np.corrcoef(first, second)[0, 1])
-
-
-def _pair(
-    explanation: Sequence[Attribution], class_: Label | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _matched(explanation: Sequence[Attribution], class_: Label | None, top: int) -> Match:
     if len(explanation) != 2:
         raise InvalidSetting(
             "Agreement is between two attributions", got=f"{len(explanation)}", allowed="2"
         )
     first, second = (reading.sheet(one, class_) for one in explanation)
-    if set(first.features) != set(second.features):
-        missing = [str(f) for f in set(first.features) ^ set(second.features)]
-        raise ColumnMismatch("The two attributions have other features", got=sorted(missing))
+    odd = set(first.features) ^ set(second.features)
+    if odd:
+        raise ColumnMismatch("The two attributions have other features", got=sorted(map(str, odd)))
     order = [second.features.index(feature) for feature in first.features]
-    return first.size(), second.size()[order]
+    sizes = first.size(), second.size()[order]
+    methods = [one.method for one in explanation]
+    if methods[0] == methods[1]:
+        methods = [f"{methods[0]} (first)", f"{methods[1]} (second)"]
+    return Match(
+        names=unique(first.features, 24),
+        methods=methods,
+        places=(_places(sizes[0]), _places(sizes[1])),
+        sizes=sizes,
+        top=min(top, len(order)),
+    )
 
 
-def _drawn(
-    names: list[str],
-    a: np.ndarray,
-    b: np.ndarray,
-    shown: np.ndarray,
-    methods: list[str],
-    theme: str,
-    width: int,
-) -> Any:
+def _places(sizes: np.ndarray) -> np.ndarray:
+    return 1 + np.argsort(np.argsort(-sizes, kind="stable"), kind="stable")
+
+
+def _drawn(found: Match, theme: str, width: int) -> Any:
     import altair as alt
 
-    colours = palette(theme)
-    heights = [np.argsort(np.argsort(side[shown])).tolist() for side in (a, b)]
-    far = np.abs(a - b)[shown] >= FAR
-    up = (b < a)[shown]
-    lines = {
-        "feature": [names[i] for i in shown] * 2,
-        "side": [0.0] * len(shown) + [1.0] * len(shown),
-        "y": heights[0] + heights[1],
-        "colour": np.tile(
-            np.where(far, np.where(up, colours.raises, colours.lowers), colours.missing), 2
-        ),
-        "width": np.tile(np.where(far, 2.5, 1.2), 2),
-        "text": [f"{names[i]}  {a[i]}" for i in shown] + [f"{b[i]}  {names[i]}" for i in shown],
-    }
+    colours, shown = palette(theme), found.shown
+    names = [found.names[i] for i in shown]
+    far = found.apart[shown] >= FAR
     x = alt.X("side:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
-    y = alt.Y(
-        "y:Q", axis=None, scale=alt.Scale(domain=[-1.2, len(shown) - 0.4], reverse=True, nice=False)
-    )
-    base = alt.Chart(figure.table(lines)).encode(x=x, y=y)
-    strokes = base.mark_line().encode(
-        detail="feature:N",
-        color=alt.Color("colour:N", scale=None),
-        strokeWidth=alt.StrokeWidth("width:Q", scale=None),
-    )
-    dots = base.mark_point(filled=True, size=36, opacity=1).encode(
-        color=alt.Color("colour:N", scale=None)
-    )
-    sides = [
-        base.transform_filter(f"datum.side == {i}")
-        .mark_text(align=align, dx=dx)
-        .encode(text="text:N")
-        for i, (align, dx) in enumerate((("right", -10), ("left", 10)))
-    ]
-    heads = alt.Chart(figure.table({"side": [0.0, 1.0], "y": [-1.0, -1.0], "method": methods}))
-    titles = [
-        heads.transform_filter(f"datum.side == {i}")
-        .mark_text(align=align, fontWeight=600, fontSize=13)
-        .encode(x=x, y=y, text="method:N")
-        for i, align in enumerate(("right", "left"))
-    ]
-    label = 8 * max(len(names[i]) for i in shown) + 30
-    plot = max(int(width) - 2 * label, 120)
-    return alt.layer(strokes, dots, *sides, *titles).properties(
-        width=plot, height=24 * (len(shown) + 1)
-    )
+    height = alt.Scale(domain=[-1.3, len(shown) - 0.4], reverse=True, nice=False)
+    y = alt.Y("y:Q", axis=None, scale=height)
+    color, strong = alt.Color("colour:N", scale=None), alt.StrokeWidth("strong:Q", scale=None)
+    layers = []
+    lines: dict[str, list[Any]] = {k: [] for k in ("feature", "side", "y", "colour", "strong")}
+    for side, (align, dx) in enumerate((("right", -12), ("left", 12))):
+        place = found.places[side][shown]
+        heights = np.argsort(np.argsort(place)).tolist()
+        lines["feature"] += names
+        lines["side"] += [side] * len(names)
+        lines["y"] += heights
+        lines["colour"] += np.where(far, colours.series[1], colours.missing).tolist()
+        lines["strong"] += np.where(far, 3.0, 1.2).tolist()
+        text = [f"{p}  {n}" if side else f"{n}  {p}" for n, p in zip(names, place, strict=True)]
+        words = {"side": [side] * len(names), "y": heights, "text": text}
+        head = {"side": [side], "y": [-1.0], "text": [found.methods[side]]}
+        for part, weight, offset in ((words, "normal", dx), (head, "bold", dx // 12)):
+            mark = alt.Chart(figure.table(part)).mark_text(align=align, dx=offset, fontWeight=weight)
+            layers.append(mark.encode(x=x, y=y, text="text:N"))
+    base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=color)
+    strokes = base.mark_line().encode(detail="feature:N", strokeWidth=strong)
+    dots = base.mark_point(filled=True, size=40, opacity=1)
+    plot = max(int(width) - 2 * int(6.6 * max(map(cells, names)) + 34), 120)
+    return alt.layer(strokes, dots, *layers).properties(width=plot, height=24 * (len(shown) + 1))
 
 
-def _alternative(
-    names: list[str],
-    a: np.ndarray,
-    b: np.ndarray,
-    methods: list[str],
-    alike: float,
-    shared: int,
-    limit: int,
-) -> str:
-    first, second = names[int(np.argmin(a))], names[int(np.argmin(b))]
-    tops = (
-        f"both put {first} first"
-        if first == second
-        else f"{first} is first by {methods[0]}, {second} by {methods[1]}"
-    )
+def _alternative(found: Match) -> str:
+    first, second = (found.names[int(np.argmin(places))] for places in found.places)
+    tops = f"both put {first} first"
+    if first != second:
+        tops = f"{first} is first by {found.methods[0]}, {second} by {found.methods[1]}"
     said = (
-        f"Slope chart of {counted(len(names), 'feature')} ranked by {methods[0]} and {methods[1]}: "
-        f"{tops}; {shared} of the first {limit} in common, rank correlation {brief(alike)}."
+        f"Slope chart of {counted(len(found.names), 'feature')} ranked by {found.methods[0]} and "
+        f"{found.methods[1]}: {tops}; {found.shared} of the first {found.top} in common, rank "
+        f"correlation {brief(found.correlation)}."
     )
-    worst = int(np.argmax(np.abs(a - b)))
-    if a[worst] != b[worst]:
-        said += f" The widest gap: {names[worst]}, place {a[worst]} against {b[worst]}."
+    worst = int(np.argmax(found.apart))
+    if found.apart[worst]:
+        said += (
+            f" The widest gap: {found.names[worst]}, place {found.places[0][worst]} against "
+            f"{found.places[1][worst]}."
+        )
     return said

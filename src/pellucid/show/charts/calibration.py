@@ -74,7 +74,7 @@ def _drawn(curve: Curve, grid: np.ndarray, colours: Palette) -> Any:
     import altair as alt
 
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    axis: dict[str, Any] = {"values": ticks, "format": ".0%"}
+    axis: dict[str, Any] = {"values": ticks, "tickCount": len(ticks), "format": ".0%"}
     scale = alt.Scale(domain=[-0.02, 1.02], nice=False)
     floor = FLOOR if curve.weight is not None else -0.02
     y_scale = alt.Scale(domain=[floor, 1.04], nice=False)

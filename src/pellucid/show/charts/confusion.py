@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from pellucid.core.errors import InvalidData
 from pellucid.core.scores import Scores
 from pellucid.show import figure
 from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
-from pellucid.show.words import counted, percent, unique
+from pellucid.show.theme import Palette, along, ink, palette
+from pellucid.show.words import cells, counted, percent, shorten, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -20,6 +21,34 @@ TAKES = ("scores",)
 
 PREDICTED, ACTUAL = "predicted ", "actual "
 """How metrics and groups of a confusion matrix begin."""
+
+CELL = 100
+"""Pixels of a cell at most."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrix:
+    """A confusion matrix: counts and shares of shape (actual, predicted)."""
+
+    actual: list[str]
+    predicted: list[str]
+    counts: np.ndarray
+    shares: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """All rows."""
+        return float(self.counts.sum())
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which cells are right predictions."""
+        return np.array([[a == p for p in self.predicted] for a in self.actual])
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all rows predicted rightly; NaN without rows."""
+        return float(self.counts[self.right].sum() / self.total) if self.total else float("nan")
 
 
 def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> alt.LayerChart:
@@ -35,19 +64,17 @@ def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> a
     width : int
         Pixels of the whole picture.
     """
-    actual, predicted, counts, shares = matrix(explanation)
-    right = float(
-        sum(counts[i, predicted.index(c)] for i, c in enumerate(actual) if c in predicted)
-    )
-    total = float(counts.sum())
+    figure.check_width(width)
+    found = matrix(explanation)
     return figure.finish(
-        _drawn(actual, predicted, counts, shares, theme, width),
+        _drawn(found, palette(theme), width),
         question="Which classes does the model confuse?",
-        reading=f"{counted(round(total), 'row')}; percentages are of each actual class. "
-        f"On the diagonal: right, {percent(right / total if total else np.nan)} of all.",
-        alternative=_alternative(actual, predicted, counts, shares, right, total),
+        reading=f"{counted(round(found.total), 'row')}; percentages are of each actual class. "
+        f"Outlined: right, {percent(found.accuracy)} of all.",
+        alternative=_alternative(found),
         theme=theme,
         width=width,
+        fit=False,
     )
 
 
@@ -58,114 +85,92 @@ def is_confusion(scores: Scores) -> bool:
     )
 
 
-def matrix(scores: Scores) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
-    """Actual classes, predicted classes, counts and shares of the actual class.
+def matrix(scores: Scores) -> Matrix:
+    """The scores as a matrix, the predicted classes in the order of the actual ones.
 
     Raises
     ------
     InvalidData
-        If a row is not a cell of a confusion matrix, or a count is negative.
+        If a row is not a cell of a confusion matrix, or a value is negative or missing.
     """
     if not is_confusion(scores):
         raise InvalidData(
             "These scores are no confusion matrix",
-            got=f"metrics {', '.join(scores.metrics)}",
+            got=f"metrics {', '.join(scores.metrics) or 'none'}",
             allowed=f"metrics '{PREDICTED}<class>' in groups '{ACTUAL}<class>'",
         )
-    found = [group.removeprefix(ACTUAL) for group in scores.groups]
+    actual = [group.removeprefix(ACTUAL) for group in scores.groups]
     guessed = [metric.removeprefix(PREDICTED) for metric in scores.metrics]
-    actual = found
-    predicted = [c for c in found if c in guessed] + [c for c in guessed if c not in found]
-    values = np.zeros((len(actual), len(predicted)))
-    rows = np.zeros(len(actual))
+    predicted = [c for c in actual if c in guessed] + [c for c in guessed if c not in actual]
+    values, rows = np.zeros((len(actual), len(predicted))), np.zeros(len(actual))
     for score in scores:
         i = actual.index(score.group.removeprefix(ACTUAL))
         values[i, predicted.index(score.metric.removeprefix(PREDICTED))] = score.value
         rows[i] = max(rows[i], score.n)
-    if not np.isfinite(values).all() or values.min() < 0:
-        raise InvalidData("A confusion matrix holds counts or shares", got=str(values.min()))
+    if not np.all(values >= 0) or not np.isfinite(values).all():
+        raise InvalidData("A confusion matrix holds counts or shares", got=f"{values.min()}")
     sums = values.sum(axis=1, keepdims=True)
     shares = np.divide(values, sums, out=np.zeros_like(values), where=sums > 0)
-    whole = np.allclose(sums[rows > 0], 1.0, atol=1e-6) and bool((rows > 0).any())
+    whole = rows.any() and np.allclose(sums[rows > 0], 1.0, atol=1e-6)
     counts = np.round(shares * rows[:, None]) if whole else values
-    return actual, predicted, counts, shares
+    return Matrix(actual=actual, predicted=predicted, counts=counts, shares=shares)
 
 
-def _drawn(
-    actual: list[str],
-    predicted: list[str],
-    counts: np.ndarray,
-    shares: np.ndarray,
-    theme: str,
-    width: int,
-) -> Any:
+def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
     import altair as alt
 
-    colours = palette(theme)
-    rows, columns = unique(actual, 20), unique(predicted, 14)
-    cell = min(110, (width - 170) / len(columns), 420 / len(rows) if len(rows) > 4 else 110)
-    where = np.indices(counts.shape).reshape(2, -1)
-    flat = shares.ravel()
-    light_text = flat > 0.5 if theme == "light" else flat <= 0.62
-    data = {
-        "actual": [rows[i] for i in where[0]],
-        "predicted": [columns[j] for j in where[1]],
-        "share": flat,
-        "count": [f"{count:,.0f}" for count in counts.ravel()],
-        "percent": [percent(share) if share else "0" for share in flat],
-        "ink": np.where(light_text, "#ffffff", "#1b1f23"),
-        "right": [actual[i] == predicted[j] for i, j in where.T],
-    }
-    x = alt.X(
-        "predicted:N",
-        title="predicted",
-        scale=alt.Scale(domain=columns, padding=0),
-        axis=alt.Axis(orient="top", labelAngle=0 if cell > 60 else -40, domain=False, ticks=False),
+    rows, columns = unique(found.actual, 20), unique(found.predicted, 16)
+    side = 7 * max(map(cells, rows)) + 50
+    cell = max(12.0, min(CELL, (width - side) / len(columns), max(460 / len(rows), 30)))
+    level = 7 * max(map(cells, columns)) < cell
+    axis = alt.Axis(orient="top", labelAngle=0 if level else -45, domain=False, ticks=False)
+    flat = {"scale": alt.Scale(padding=0), "sort": None}
+    base = alt.Chart(_cells(found, rows, columns, colours)).encode(
+        x=alt.X("predicted:N", title="predicted", axis=axis, **flat),
+        y=alt.Y("actual:N", title="actual", **flat),
     )
-    y = alt.Y("actual:N", title="actual", scale=alt.Scale(domain=rows, padding=0))
-    scale = alt.Scale(domain=[0, 1], range=list(colours.shades), interpolate="rgb")
-    table = figure.table(data)
-    base = alt.Chart(table).encode(x=x, y=y)
-    cells = base.mark_rect(stroke=colours.background, strokeWidth=2).encode(
-        color=alt.Color("share:Q", scale=scale, legend=None),
+    squares = base.mark_rect(stroke=colours.background, strokeWidth=2).encode(
+        color=alt.Color("colour:N", scale=None),
         tooltip=["actual:N", "predicted:N", "count:N", "percent:N"],
     )
-    layers = [cells]
-    ink = alt.Color("ink:N", scale=None)
-    if cell >= 34:
-        both = cell >= 46
-        layers.append(
-            base.mark_text(dy=-8 if both else 0, fontSize=14 if both else 11).encode(
-                text="count:N", color=ink
-            )
-        )
-        if both:
-            layers.append(base.mark_text(dy=10, fontSize=11).encode(text="percent:N", color=ink))
     outline = base.transform_filter("datum.right").mark_rect(
-        fill=None, stroke=colours.text, strokeWidth=1.5
+        fill="transparent", stroke=colours.text, strokeWidth=2
     )
-    layers.append(outline)
-    return alt.layer(*layers).properties(height=max(cell, 26) * len(rows))
+    layers = [squares, outline]
+    text = alt.Color("ink:N", scale=None)
+    if cell >= 46:
+        layers.append(base.mark_text(dy=-8, fontSize=14).encode(text="count:N", color=text))
+        layers.append(base.mark_text(dy=10, fontSize=11).encode(text="percent:N", color=text))
+    elif cell >= 24:
+        layers.append(base.mark_text(fontSize=11).encode(text="count:N", color=text))
+    return alt.layer(*layers).properties(width=cell * len(columns), height=cell * len(rows))
 
 
-def _alternative(
-    actual: list[str],
-    predicted: list[str],
-    counts: np.ndarray,
-    shares: np.ndarray,
-    right: float,
-    total: float,
-) -> str:
-    said = f"Confusion matrix of {counted(len(actual), 'class', 'classes')} over {counted(round(total), 'row')}."
-    said += f" {percent(right / total if total else np.nan)} are predicted rightly."
-    wrong = counts.copy()
-    for i, name in enumerate(actual):
-        if name in predicted:
-            wrong[i, predicted.index(name)] = 0
+def _cells(found: Matrix, rows: list[str], columns: list[str], colours: Palette) -> Any:
+    flat = found.shares.ravel()
+    paint = [along(colours.shades, float(share)) for share in flat]
+    return figure.table(
+        {
+            "actual": np.repeat(rows, len(columns)),
+            "predicted": np.tile(columns, len(rows)),
+            "colour": paint,
+            "count": [f"{count:,.0f}" for count in found.counts.ravel()],
+            "percent": [percent(share) if share else "0 %" for share in flat],
+            "ink": [ink(colour) for colour in paint],
+            "right": found.right.ravel(),
+        }
+    )
+
+
+def _alternative(found: Matrix) -> str:
+    said = f"Confusion matrix of {counted(len(found.actual), 'class', 'classes')} over "
+    said += f"{counted(round(found.total), 'row')}. {percent(found.accuracy)} predicted rightly."
+    wrong = np.where(found.right, 0.0, found.counts)
     if not wrong.any():
         return f"{said} No class is confused."
     i, j = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    actual, predicted = shorten(found.actual[i]), shorten(found.predicted[j])
     return (
-        f"{said} The most common error: {actual[i]} taken for {predicted[j]}, "
-        f"{counted(round(counts[i, j]), 'row')} ({percent(shares[i, j])} of {actual[i]})."
+        f"{said} The most common error: {actual} taken for {predicted}, "
+        f"{counted(round(found.counts[i, j]), 'row')} ({percent(found.shares[i, j])} of {actual})."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.show import figure, reading
 from pellucid.show.figure import WIDTH
-from pellucid.show.theme import Palette, palette
+from pellucid.show.theme import Palette, mixed, palette
 from pellucid.show.words import brief, cells, counted, signed
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ MOST_CELLS = 1800
 STEPS = 6
 """Steps of strength in each direction."""
 
-FAINT = 0.03
-"""Below this share of the greatest value a cell stays empty."""
+STRONGEST = 0.98
+"""The strength at this rank and above has the strongest colour, so one outlier pales nothing."""
+
+FAINT = 0.04
+"""Below this share of the strongest a cell stays empty."""
 
 
 def chart(
@@ -57,28 +61,23 @@ def chart(
     fills the upper half of its cell, one that lowers it the lower half: the sign is a place, not
     only a colour.
     """
+    figure.check_width(width)
     found = reading.sheet(explanation, class_)
     order = found.order()[: reading.check_top(top)]
     shares = np.where(np.isfinite(found.values), found.values, 0.0)
-    known = np.isfinite(found.output) if found.output is not None else np.array([False])
-    output = np.nan_to_num(found.output) if found.output is not None else shares.sum(axis=1)
-    total = "output" if known.all() else "sum of shares"
-    output = output if known.all() else shares.sum(axis=1)
-    kept = _thinned(output, MOST_CELLS // len(order))
+    total, output = _output(found, shares)
+    kept = _thinned(output, max(1, MOST_CELLS // len(order)))
     sequence = kept[similar(shares[kept])]
-    said = (
-        f"One column for each row, like rows side by side; shares in {found.unit}. Upper half of "
-        f"a cell: ▲ raises; lower half: ▼ lowers; stronger colour: more, up to "
-        f"{brief(float(np.abs(shares[:, order]).max()))}."
-    )
-    if len(order) < len(found.names):
-        said += f" The {len(order)} greatest of {len(found.names)} features."
-    if len(kept) < len(shares):
-        said += f" {len(kept)} of {len(shares):,} rows, spread evenly over their {total}."
+    block = shares[np.ix_(sequence, order)]
+    names = [found.names[i] for i in order]
+    plot = max(int(width) - int(6.4 * max(cells(name) for name in [*names, total])) - 40, 120)
+    colours = palette(theme)
     return figure.finish(
-        _drawn(found, shares, order, sequence, output, total, theme, width),
+        _stacked(
+            _strip(output[sequence], total, colours, plot), _cells(block, names, colours, plot)
+        ),
         question="Which rows have the same reasons?",
-        reading=said,
+        reading=_reading(found, block, total, len(shares)),
         alternative=_alternative(explanation, found, order, output, total),
         theme=theme,
         width=width,
@@ -87,13 +86,19 @@ def chart(
 
 
 def similar(shares: np.ndarray) -> np.ndarray:
-    """An order of the rows in which like ones are neighbours."""
+    """An order of the rows, shape (sample,), in which like ones are neighbours."""
     if len(shares) < 3 or not np.ptp(shares, axis=0).any():
         return np.arange(len(shares))
     from scipy.cluster.hierarchy import leaves_list, linkage
 
-    scaled = shares / (np.abs(shares).max() or 1.0)
+    scaled = shares / np.abs(shares).max()
     return leaves_list(linkage(scaled, method="average", optimal_ordering=len(shares) <= 400))
+
+
+def _output(found: reading.Sheet, shares: np.ndarray) -> tuple[str, np.ndarray]:
+    if found.output is not None and np.isfinite(found.output).all():
+        return "output", found.output
+    return "sum of shares", shares.sum(axis=1)
 
 
 def _thinned(output: np.ndarray, most: int) -> np.ndarray:
@@ -103,118 +108,109 @@ def _thinned(output: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[np.unique(np.linspace(0, len(order) - 1, most).round().astype(int))])
 
 
-def _drawn(
-    found: reading.Sheet,
-    shares: np.ndarray,
-    order: np.ndarray,
-    sequence: np.ndarray,
-    output: np.ndarray,
-    total: str,
-    theme: str,
-    width: int,
-) -> Any:
+def _stacked(strip: Any, matrix: Any) -> Any:
     import altair as alt
 
-    colours = palette(theme)
-    names = [found.names[i] for i in order]
-    labels = max(max(cells(name) for name in names), 14)
-    plot = max(int(width - 7 * labels - 30), 150)
-    columns = len(sequence)
-    scale = alt.Scale(domain=[0, columns], nice=False)
-    x = alt.X("x:Q", axis=None, scale=scale)
-    strip = figure.table(
-        {
-            "x": np.arange(columns) + 0.5,
-            "y": output[sequence],
-            "row": [str(found.samples[i]) if found.samples else "" for i in sequence],
-        }
+    return alt.vconcat(strip, matrix, spacing=8)
+
+
+def _across(columns: int) -> Any:
+    import altair as alt
+
+    return alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, columns], nice=False))
+
+
+def _strip(output: np.ndarray, total: str, colours: Palette, plot: int) -> Any:
+    import altair as alt
+
+    axis = alt.Axis(tickCount=3, format=figure.number_format(output))
+    scale = alt.Scale(domain=figure.span(output, room=(0.08, 0.08)), nice=False, zero=False)
+    edges = np.arange(len(output) + 1)
+    line = alt.Chart(figure.table({"x": edges, "y": [*output, output[-1]]})).mark_line(
+        color=colours.text, strokeWidth=1.2, interpolate="step-after"
     )
-    y_axis = alt.Axis(tickCount=3, format=figure.number_format(output))
-    y_scale = alt.Scale(domain=figure.span(output), nice=False, zero=False)
-    line = (
-        alt.Chart(strip)
-        .mark_line(color=colours.text, strokeWidth=1.2, interpolate="step", point=columns == 1)
-        .encode(x=x, y=alt.Y("y:Q", title=total, axis=y_axis, scale=y_scale))
-        .properties(width=plot, height=60)
-    )
+    y = alt.Y("y:Q", title=total, axis=axis, scale=scale)
+    return line.encode(x=_across(len(output)), y=y).properties(width=plot, height=60)
+
+
+def _cells(block: np.ndarray, names: list[str], colours: Palette, plot: int) -> Any:
+    import altair as alt
+
     ticks = alt.Axis(
         values=[i + 0.5 for i in range(len(names))],
-        labelExpr=_by_place(names),
+        tickCount=len(names),
+        labelExpr=f"{json.dumps(names, ensure_ascii=False)}[floor(datum.value)]",
         grid=False,
     )
-    y = alt.Y(
-        "low:Q",
-        title=None,
-        axis=ticks,
-        scale=alt.Scale(domain=[0, len(names)], reverse=True, nice=False),
+    scale = alt.Scale(domain=[0, len(names)], reverse=True, nice=False)
+    y = alt.Y("low:Q", title=None, axis=ticks, scale=scale)
+    halves = alt.Chart(figure.table(_halves(block, colours))).mark_rect(strokeWidth=0)
+    heat = halves.encode(
+        x=_across(len(block)),
+        x2="end:Q",
+        y=y,
+        y2="high:Q",
+        color=alt.Color("colour:N", scale=None),
     )
-    heat = (
-        alt.Chart(figure.table(_halves(shares, order, sequence, colours)))
-        .mark_rect(strokeWidth=0)
-        .encode(x=x, x2="end:Q", y=y, y2="high:Q", color=alt.Color("colour:N", scale=None))
+    edges = alt.Chart(figure.table({"low": np.arange(len(names) + 1.0)}))
+    middles = alt.Chart(figure.table({"low": np.arange(len(names)) + 0.5}))
+    return alt.layer(
+        edges.mark_rule(color=colours.grid).encode(y=y),
+        heat,
+        middles.mark_rule(color=colours.muted, strokeWidth=0.6).encode(y=y),
+    ).properties(width=plot, height=24 * len(names))
+
+
+def _halves(block: np.ndarray, colours: Palette) -> dict[str, Any]:
+    """Half cells of one colour each; like neighbours in a row become one."""
+    strength = np.minimum(np.abs(block) / _strongest(block), 1.0)
+    step = np.where(strength > FAINT, np.ceil(strength * STEPS), 0) * np.sign(block)
+    columns: dict[str, Any] = {name: [] for name in ("x", "end", "low", "high", "colour")}
+    for feature, steps in enumerate(step.T.astype(int)):
+        cuts = np.flatnonzero(np.diff(steps)) + 1
+        for start, end in zip([0, *cuts], [*cuts, len(steps)], strict=True):
+            if steps[start]:
+                up = steps[start] > 0
+                columns["x"].append(start)
+                columns["end"].append(end)
+                columns["low"].append(feature + (0.04 if up else 0.5))
+                columns["high"].append(feature + (0.5 if up else 0.96))
+                columns["colour"].append(_shade(int(steps[start]), colours))
+    return columns
+
+
+def _shade(step: int, colours: Palette) -> str:
+    paint = colours.raises if step > 0 else colours.lowers
+    return mixed(colours.background, paint, 0.2 + 0.8 * abs(step) / STEPS)
+
+
+def _strongest(block: np.ndarray) -> float:
+    sizes = np.abs(block[block != 0])
+    return float(np.quantile(sizes, STRONGEST)) if sizes.size else 1.0
+
+
+def _reading(found: reading.Sheet, block: np.ndarray, total: str, rows: int) -> str:
+    said = (
+        f"One column for each row, like rows side by side; shares in {found.unit}. Upper half of "
+        f"a cell: ▲ raises; lower half: ▼ lowers; the strongest colour is {brief(_strongest(block))}"
+        " or more."
     )
-    lines = figure.table({"low": np.arange(len(names) + 1.0)})
-    rules = alt.Chart(lines).mark_rule(color=colours.grid).encode(y=y)
-    halves = figure.table({"low": np.arange(len(names)) + 0.5})
-    middles = (
-        alt.Chart(halves).mark_rule(color=colours.muted, strokeWidth=0.5, opacity=0.6).encode(y=y)
-    )
-    matrix = alt.layer(rules, heat, middles).properties(width=plot, height=24 * len(names))
-    return alt.vconcat(line, matrix, spacing=8)
-
-
-def _halves(
-    shares: np.ndarray, order: np.ndarray, sequence: np.ndarray, colours: Palette
-) -> dict[str, Any]:
-    block = shares[np.ix_(sequence, order)]
-    greatest = float(np.abs(block).max()) or 1.0
-    column, feature = np.nonzero(np.abs(block) > FAINT * greatest)
-    value = block[column, feature]
-    step = np.ceil(np.abs(value) / greatest * STEPS).astype(int)
-    ramps = {
-        up: [_mixed(colours.background, paint, (0.25 + 0.75 * i / STEPS)) for i in range(STEPS + 1)]
-        for up, paint in ((True, colours.raises), (False, colours.lowers))
-    }
-    up = value > 0
-    return {
-        "x": column,
-        "end": column + 1,
-        "low": feature + np.where(up, 0.04, 0.5),
-        "high": feature + np.where(up, 0.5, 0.96),
-        "colour": [ramps[bool(u)][s] for u, s in zip(up, step, strict=True)],
-    }
-
-
-def _mixed(paper: str, paint: str, strength: float) -> str:
-    parts = [
-        round(int(paper[i : i + 2], 16) * (1 - strength) + int(paint[i : i + 2], 16) * strength)
-        for i in (1, 3, 5)
-    ]
-    return "#" + "".join(f"{part:02x}" for part in parts)
-
-
-def _by_place(names: list[str]) -> str:
-    """A Vega expression that gives each tick the name of its row."""
-    import json
-
-    return f"{json.dumps(names, ensure_ascii=False)}[floor(datum.value)]"
+    if block.shape[1] < len(found.names):
+        said += f" The {block.shape[1]} greatest of {len(found.names)} features."
+    if len(block) < rows:
+        said += f" {len(block)} of {rows:,} rows, spread evenly over their {total}."
+    return said + (f" {counted(found.unknown, 'missing share')} left out." if found.unknown else "")
 
 
 def _alternative(
-    explanation: Attribution,
-    found: reading.Sheet,
-    order: np.ndarray,
-    output: np.ndarray,
-    total: str,
+    explanation: Attribution, found: reading.Sheet, order: np.ndarray, output: np.ndarray, total: str
 ) -> str:
-    sizes = found.size()
     first = int(order[0])
     column = found.values[:, first]
-    raising = int((column > 0).sum())
     return (
         f"Heatmap of {counted(len(order), 'feature')} by {counted(len(found.values), 'row')} "
         f"({explanation.method}, {found.unit}). {found.names[first]} moves the output most, by "
-        f"{brief(float(sizes[first]))} on average: it raises {raising} rows and lowers "
-        f"{int((column < 0).sum())}. The {total} runs from {signed(float(output.min()))} to "
-        f"{signed(float(output.max()))}."
+        f"{brief(float(found.size()[first]))} on average: it raises "
+        f"{counted(int((column > 0).sum()), 'row')} and lowers {int((column < 0).sum())}. "
+        f"The {total} runs from {signed(float(output.min()))} to {signed(float(output.max()))}."
     )
