@@ -138,6 +138,19 @@ def test_slices_below_the_least_number_of_rows_are_not_looked_at() -> None:
     assert "0 slices" in weak_spots({"id": ids}, y, p, [0, 1]).rows[0].text
 
 
+def test_empty_columns_and_infinite_values_are_no_obstacle() -> None:
+    n = 80
+    columns = {
+        "never": np.full(n, np.nan),
+        "undated": np.full(n, np.datetime64("NaT")),
+        "endless": np.append(np.arange(n - 1.0), np.inf),
+    }
+    said = np.append(np.zeros(n // 2), np.arange(1.0, n // 2 + 1))
+    groups = weak_spots(columns, np.zeros(n), said, min_rows=15).groups
+    assert all(group.startswith("endless") for group in groups[1:])
+    assert len(groups) > 1
+
+
 @pytest.mark.parametrize("n", [1, 2, 40])
 def test_few_rows_yield_an_answer(n: int) -> None:
     columns, y, p = data(7, n)
@@ -153,6 +166,7 @@ def test_a_model_that_is_always_right_has_no_weak_spot() -> None:
     ("changes", "error"),
     [
         ({"columns": {}}, EmptyData),
+        ({"columns": [1, 2]}, WrongType),
         ({"columns": {"a": np.zeros(3)}}, InvalidData),
         ({"columns": {"a": np.zeros(1500, complex)}}, WrongType),
         ({"loss": "hinge"}, UnknownName),

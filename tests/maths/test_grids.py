@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def test_every_bin_has_a_row(x, bins):
     assert edges[0] == x.min()
     assert edges[-1] == x.max()
     assert len(edges) <= bins + 1
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         assert np.any((low < x) & (x <= high))
 
 

@@ -29,6 +29,8 @@ def test_without_a_difference_the_given_order_stays():
 
 
 def test_the_direction_is_the_one_nearer_to_the_given_order():
-    level = np.repeat(np.arange(4), 50)
-    others = -level[:, None] + np.linspace(0, 2, 200)[::-1, None] * 0
-    assert order_levels(level, others.astype(float), np.array([False])).tolist() == [0, 1, 2, 3]
+    rng = np.random.default_rng(3)
+    level = np.repeat(np.arange(4), 500)
+    for sign in (1, -1):
+        others = sign * level[:, None] + rng.normal(size=(2000, 1))
+        assert order_levels(level, others, np.array([False])).tolist() == [0, 1, 2, 3]

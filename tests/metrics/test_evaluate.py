@@ -223,6 +223,19 @@ def test_the_model_must_be_the_one_explained(att) -> None:
         judge(att, model=linear([1.0, 1.0, 1.0, 1.0]))
 
 
+def test_a_function_that_keeps_a_memory_is_still_the_one_explained() -> None:
+    memory = []
+
+    def remembers(rows):
+        memory.append(len(rows))
+        return MODEL(rows)
+
+    att = Brute().explain(remembers, X, background=BACKGROUND)
+    scores = judge(att, remembers)
+    assert scores.ok
+    assert "predicts the same" in " ".join(scores.notes)
+
+
 def test_what_is_no_value_for_each_row_and_feature_is_refused(att) -> None:
     for wrong in (att.mean("sample"), att.isel(sample=0), att.sum("feature")):
         with pytest.raises(AxisError, match="each row and feature"):
@@ -319,15 +332,12 @@ def test_categories_missing_values_and_whole_numbers_are_not_nudged() -> None:
 
 def test_rows_of_categories_alone_cannot_be_changed_a_little() -> None:
     pd = pytest.importorskip("pandas")
-    rows = {"a": ["u", "v"] * 10, "b": ["p", "p", "q", "q"] * 5}
+    rows = pd.DataFrame({"a": ["u", "v"] * 10, "b": ["p", "p", "q", "q"] * 5})
 
-    records = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+    def model(table):
+        return 2.0 * (table["a"] == "u") + (table["b"] == "p")
 
-    def reads(table):
-        frame = pd.DataFrame(table)
-        return 2.0 * (frame["a"] == "u").to_numpy() + (frame["b"] == "p").to_numpy()
-
-    att = Brute().explain(reads, records)
-    scores = judge(att, reads, records, background=None)
+    att = Brute().explain(model, rows)
+    scores = judge(att, model, rows, background=None)
     assert "no column holds numbers" in scores["stability"].text
     assert scores.ok

@@ -352,6 +352,17 @@ def test_every_kind_of_table_goes_through_a_pipeline_by_name(kind) -> None:
     np.testing.assert_allclose(as_model(source).predict(table, "probability")[:, 0], want)
 
 
+def test_a_gap_means_what_the_encoder_learnt_whichever_library_wrote_it() -> None:
+    holed = HOLED.drop(columns="empty")
+    polars = pl.from_pandas(holed)
+    encode = ColumnTransformer([("n", SimpleImputer(), NUMERIC), ("t", OneHotEncoder(), TEXT)])
+    source = make_pipeline(encode, LogisticRegression(max_iter=5000)).fit(polars, Y)
+    assert source[0].named_transformers_["t"].categories_[0][-1] is None
+    want = source.predict_proba(polars)[:, 1]
+    for table in (polars, polars.to_arrow(), holed):
+        np.testing.assert_allclose(as_model(source).predict(table, "probability")[:, 0], want)
+
+
 def test_mistakes_in_the_table_are_named() -> None:
     model = as_model(make_pipeline(MIXED, LogisticRegression()).fit(FRAME, Y))
     assert model.check(FRAME) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,9 @@ def ale(predict: Predict, X: np.ndarray, column: int, bins: int) -> tuple[np.nda
         members[home - 1].append(row)
     effect = [0.0]
     for k, rows in enumerate(members):
-        steps = [_at(predict, r, column, edges[k + 1]) - _at(predict, r, column, edges[k]) for r in rows]
+        steps = [
+            _at(predict, r, column, edges[k + 1]) - _at(predict, r, column, edges[k]) for r in rows
+        ]
         effect.append(effect[-1] + sum(steps) / len(steps))
     middle = [(effect[k] + effect[k + 1]) / 2 for k in range(len(members))]
     centre = sum(len(rows) * m for rows, m in zip(members, middle, strict=True)) / n
@@ -37,7 +40,7 @@ def ale_of_levels(
 ) -> np.ndarray:
     """Centred effect of a column of categories that stand in this order."""
     effect = [0.0]
-    for low, high in zip(order[:-1], order[1:], strict=True):
+    for low, high in pairwise(order):
         steps = [
             _at(predict, row, column, high) - _at(predict, row, column, low)
             for row in X

@@ -81,6 +81,8 @@ def encode_numpy(name: str, values: npt.NDArray[Any]) -> Encoded:
 
 def encode_arrow(name: str, values: pa.Array) -> Encoded:
     """One Arrow column, missing where it is null or not a number."""
+    import pyarrow as pa
+
     for test, encode in ARROW_ROUTES:
         if getattr(pa.types, test)(values.type):
             return encode(name, values)

@@ -82,10 +82,12 @@ def one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def _dataframe(X: Any) -> Read:
-    labels = getattr(X, "column_names", getattr(X, "columns", None))
-    if isinstance(labels, list) or (labels is not None and hasattr(labels, "tolist")):
-        refuse_duplicates(map(str, labels))
-    frame = nw.from_native(X, pass_through=True, allow_series=True)
+    try:
+        frame = nw.from_native(X, pass_through=True, allow_series=True)
+    except nw.exceptions.DuplicateError as error:
+        raise InvalidData(
+            "Two columns share a name", got=str(error), fix="Rename or drop one of them"
+        ) from error
     notes: tuple[str, ...] = ()
     if isinstance(frame, nw.LazyFrame):
         polars = frame.implementation.is_polars()

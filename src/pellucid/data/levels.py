@@ -68,7 +68,7 @@ def _polars_levels(
 ) -> Any:
     import polars as pl
 
-    dtype = found.dtype
+    dtype = None if isinstance(found.dtype, np.dtype) else found.dtype
     if isinstance(dtype, pl.Enum) and vocabulary != found.categories:
         dtype = pl.Enum(list(map(str, vocabulary)))
     return pl.Series(list(categories), dtype=dtype)

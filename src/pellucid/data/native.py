@@ -16,10 +16,19 @@ import numpy.typing as npt
 from pellucid.core.errors import InvalidData
 from pellucid.data.encode import TICKS_PER_DAY, Encoded, FloatArray, decimals, ticks
 from pellucid.data.levels import native_levels
-from pellucid.data.schema import Column
+from pellucid.data.schema import Column, Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+BLANKS: dict[Kind, tuple[str, str, str | None]] = {
+    "numeric": ("number", "f8", "float64"),
+    "boolean": ("bool", "?", "bool"),
+    "date": ("date", "M8[us]", "timestamp[us]"),
+    "categorical": ("level", "O", None),
+    "ordinal": ("level", "O", None),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +100,30 @@ def give(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
 
 def with_levels(kind: str, found: Encoded, column: Column, dtype: Any = None) -> Native:
     """The way back for one column whose meaning is settled."""
+    if column.kind != found.kind and np.isnan(found.codes).all():
+        found = _blank(column.kind)
     slim = replace(found, codes=np.empty(0))
-    if not column.categories:
+    if found.route != "level" and not column.categories:
         return Native(found=slim, dtype=dtype)
     if found.route != "level":
         return Native(found=slim, dtype=dtype, levels=np.array(column.categories, dtype=np.float64))
     levels = native_levels("records" if dtype is list else kind, found, column.categories)
     return Native(found=slim, dtype=dtype, levels=levels)
+
+
+def _blank(kind: Kind) -> Encoded:
+    """A column without any value, which can be given back as any kind."""
+    import pyarrow as pa
+
+    route, dtype, arrow = BLANKS[kind]
+    return Encoded(
+        codes=np.empty(0),
+        kind=kind,
+        route=route,
+        dtype=np.dtype(dtype),
+        arrow=None if arrow is None else pa.type_for_alias(arrow),
+        null=True,
+    )
 
 
 def _numpy(native: Native, codes: FloatArray) -> npt.NDArray[Any]:
@@ -281,7 +307,7 @@ def _polars(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
         else:
             array = _arrow(native, column)
             series = pl.Series(pl.from_arrow(array))
-            if array.type == native.found.arrow and series.dtype != native.found.dtype:
+            if array.type == native.found.arrow and not isinstance(native.found.dtype, np.dtype):
                 series = series.cast(native.found.dtype)
         columns.append(series.alias(name))
     return pl.DataFrame(columns)

@@ -92,7 +92,7 @@ class Judged:
                     fix="Leave it out: the most probable class is predicted",
                 )
             return self.probability.argmax(axis=1)
-        if not 0 <= threshold <= np.nextafter(1, 2):
+        if isinstance(threshold, str) or not 0 <= threshold <= np.nextafter(1, 2):
             raise InvalidSetting(
                 "The threshold is not a probability", got=threshold, allowed="0 to 1"
             )
@@ -144,10 +144,7 @@ def judge(y: Any, probability: Any, classes: Sequence[Any], positive: Any = None
 
 def numbers(name: str, values: Any, rows: int | None = None) -> np.ndarray:
     """A float64 array of shape (sample,), finite, with as many rows as asked for."""
-    try:
-        found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise WrongType(f"The {name} must be numbers", got=str(error)) from error
+    found = _floats(name, values)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim != 1:
@@ -178,7 +175,7 @@ def _codes(y: Any, labels: tuple[Any, ...]) -> np.ndarray:
 
 
 def _probabilities(given: Any, rows: int, labels: tuple[Any, ...]) -> np.ndarray:
-    found = np.asarray(given, dtype=np.float64)
+    found = _floats("probabilities", given)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim == 1 and len(labels) == 2:
@@ -200,6 +197,13 @@ def _probabilities(given: Any, rows: int, labels: tuple[Any, ...]) -> np.ndarray
     if np.abs(found.sum(axis=1) - 1).max() > TOLERANCE:
         raise InvalidData("The probabilities of a row must sum to 1", got=found.sum(axis=1).max())
     return found
+
+
+def _floats(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise WrongType(f"The {name} must be numbers", got=str(error)) from error
 
 
 def _check_length(name: str, found: int, rows: int | None) -> None:

@@ -46,6 +46,10 @@ def levels(columns: Mapping[str, Any], rows: int, bins: int, min_rows: int) -> t
     EmptyData, InvalidData, WrongType
         If there are no columns, or a column does not fit the rows or cannot be read.
     """
+    if not isinstance(columns, Mapping):
+        raise WrongType(
+            "The columns must be a mapping from names to arrays", got=type(columns).__name__
+        )
     if not columns:
         raise EmptyData("There are no columns to look for weak spots in")
     found = []
@@ -88,6 +92,8 @@ def _binned(
     name: str, values: np.ndarray, missing: np.ndarray, bins: int, *, as_number: bool
 ) -> tuple[np.ndarray, list[str]]:
     present = values[~missing]
+    if not len(present):
+        return np.zeros(len(values), dtype=np.intp), [f"{name} missing"]
     edges = np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
     place = np.unique(np.searchsorted(edges, present), return_inverse=True)[1]
     words = []

@@ -265,8 +265,8 @@ def _confused(judged: Judged, actual: int, said: int, counts: np.ndarray) -> Sco
         metric=f"predicted {judged.names[said]}",
         group=f"actual {judged.names[actual]}",
         value=float(counts[actual, said]),
-        low=share.low * n,
-        high=share.high * n,
+        low=float(share.low * n),
+        high=float(share.high * n),
         n=int(n),
         text=text,
     )

@@ -12,9 +12,9 @@ from pellucid import __version__
 from pellucid.core.errors import InvalidSetting, WrongTarget
 from pellucid.core.explanation import number
 from pellucid.core.provenance import Provenance
-from pellucid.core.scores import Scores
+from pellucid.core.scores import Score, Scores
 from pellucid.core.seeds import generator, resolve_seed
-from pellucid.debug.estimates import from_draws
+from pellucid.debug.estimates import Estimate, from_draws
 from pellucid.debug.judged import judge
 from pellucid.maths.bootstrap import bootstrap
 
@@ -22,6 +22,11 @@ COSTS = ("false_positive", "false_negative")
 
 USUAL = 0.5
 """The threshold that the chosen one is compared with."""
+
+FLATTERED = (
+    "The threshold was chosen on the rows it is measured on, which flatters it: measure again on"
+    " other rows."
+)
 
 SENTENCES = {
     "threshold": "Predict {name} from a probability of {value} on{interval}.",
@@ -88,11 +93,7 @@ def choose_threshold(
     started = time.perf_counter()
     judged = judge(y, probability, classes, positive)
     truth, score, name = judged.one("A threshold")
-    if truth.all() or not truth.any():
-        raise WrongTarget(
-            f"No threshold can be chosen: every row is {'' if truth.all() else 'not '}{name}",
-            fix="Give rows of both kinds",
-        )
+    _check_both(truth, name)
     metric, gain, sign = _goal(goal)
     cuts = _cuts(score)
     chosen = _best(truth, score, gain, np.ones((1, judged.n)), cuts)[0]
@@ -112,30 +113,38 @@ def choose_threshold(
         rng=generator(used, "choose_threshold"),
         strata=truth.astype(np.intp),
     )
-    rows = []
-    for (kind, group), estimate in from_draws(values, draws, judged.n).items():
-        words = estimate.words(percent=False) | {"place": number(USUAL if group else chosen)}
-        text = SENTENCES[kind].format(name=name, **words)
-        rows.append(estimate.score(kind, text, group=group))
+    found = from_draws(values, draws, judged.n)
     return Scores(
-        rows=tuple(rows),
+        rows=tuple(_row(key, estimate, name, chosen) for key, estimate in found.items()),
         provenance=Provenance(
             method="choose_threshold",
-            params={
-                "goal": goal if isinstance(goal, str) else dict(goal),
-                "resamples": resamples,
-            },
+            params={"goal": goal, "resamples": resamples},
             target=name,
             scale="probability",
             seconds=time.perf_counter() - started,
             seed=used,
             version=__version__,
-            notes=(
-                "The threshold was chosen on the rows it is measured on, which flatters it:"
-                " measure again on other rows.",
-            ),
+            notes=(FLATTERED,),
         ),
     )
+
+
+def _row(key: tuple[str, str], estimate: Estimate, name: str, chosen: float) -> Score:
+    metric, group = key
+    words = estimate.words(percent=False) | {
+        "place": number(USUAL if group else chosen),
+        "name": name,
+    }
+    return estimate.score(metric, SENTENCES[metric].format(**words), group=group)
+
+
+def _check_both(truth: np.ndarray, name: str) -> None:
+    if truth.all() or not truth.any():
+        which = "every" if truth.all() else "no"
+        raise WrongTarget(
+            f"No threshold can be chosen: {which} row is of class {name}",
+            fix="Give rows of both kinds",
+        )
 
 
 def _goal(goal: Any) -> tuple[str, Goal, float]:

@@ -66,11 +66,11 @@ def bootstrap(
     -----
     No model is evaluated. Time and draws grow with ``n · resamples``, memory does not.
     """
-    if resamples < FEWEST_RESAMPLES:
+    if not isinstance(resamples, (int, np.integer)) or resamples < FEWEST_RESAMPLES:
         raise InvalidSetting(
-            "Too few resamples for a 95 % interval",
-            got=resamples,
-            allowed=f"at least {FEWEST_RESAMPLES}",
+            "A 95 % interval cannot be had from this many resamples",
+            got=repr(resamples),
+            allowed=f"an integer of at least {FEWEST_RESAMPLES}",
         )
     values = {key: float(found[0]) for key, found in statistic(np.ones((1, n))).items()}
     blocks = [statistic(weights) for weights in row_weights(n, resamples, rng, strata)]

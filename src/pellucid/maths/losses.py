@@ -89,7 +89,12 @@ def r2(answer: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 METRICS = {
-    "log_loss": Metric(words="log loss", task="classification", terms=log_loss, chances=True),
+    "log_loss": Metric(
+        words=f"log loss, of chances held at {CLIP:g} or above,",
+        task="classification",
+        terms=log_loss,
+        chances=True,
+    ),
     "brier": Metric(words="Brier score", task="classification", terms=brier, chances=True),
     "accuracy": Metric(words="accuracy", task="classification", terms=accuracy, rising=True),
     "roc_auc": Metric(words="ROC AUC", task="classification", terms=roc_auc, rising=True),

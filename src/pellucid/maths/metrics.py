@@ -132,7 +132,7 @@ def _areas(
         for place in range(len(order)):
             tied[np.int64(positive[place])] += weights[resample, order[place]]
             if last_of_tie[place]:
-                wins += tied[0] * (above[1] + tied[1])
+                wins += tied[0] * (above[1] + tied[1] / 2)
                 above += tied
                 if tied[1] > 0:
                     precision += tied[1] * above[1] / (above[0] + above[1])

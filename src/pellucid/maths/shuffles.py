@@ -23,7 +23,7 @@ def donors(rows: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
     """
     circle = rng.permutation(rows)
     turns = 1 + rng.permutation(rows - 1)[:repeats]
-    given = np.empty((repeats, rows), dtype=np.intp)
+    given = np.empty((len(turns), rows), dtype=np.intp)
     for repeat, turn in enumerate(turns):
         given[repeat, circle] = np.roll(circle, -turn)
     return given

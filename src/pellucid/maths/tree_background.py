@@ -11,8 +11,8 @@ from pellucid.maths.tree_interventional import (
     MOST_BITS,
     distinct,
     leaf_table,
-    path_players,
     passes,
+    path_players,
     pattern_values,
     patterns,
 )
@@ -23,7 +23,7 @@ BLOCK = 1024  # rows walked at a time
 
 
 @fast
-def shapley(program, table, root, output, value, trees, own, other, rule, limits, phi):  # type: ignore[no-untyped-def]
+def shapley(program, table, output, value, trees, own, other, rule, limits, phi):  # type: ignore[no-untyped-def]
     """Add the values of trees[0], …, trees[1] - 1 to phi (output, player, sample).
 
     `own` and `other` are the codes of the rows and of the background; `rule` is quadrature times,

@@ -1,32 +1,45 @@
-"""Exact Shapley values of tree ensembles, for single columns or for groups of them."""
+"""Exact Shapley values of tree ensembles, for single columns or for groups of them.
+
+Two games are solved. In the *path-dependent* one a missing player's tests are averaged over the
+training rows that reached them; in the *interventional* one its columns are replaced by those of
+background rows. Columns that share a player join and leave together, which is how one-hot columns
+come back as the column they were made from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import comb
 
-from scipy.special import gammaln
-
-from pellucid.maths import tree_background as backgrounds
-from pellucid.maths import tree_path_dependent as paths
+from pellucid.core.errors import EmptyData, InvalidSetting
+from pellucid.maths import tree_background, tree_path_dependent
 from pellucid.maths.tree_paths import Forest, Program, program
 
 Floats = NDArray[np.float64]
+Result = TypeVar("Result")
 
-MAX_ORDER = 12  # quadrature nodes; exact for 24 players on a path
-ROOM_BYTES = 400_000  # what one block of rows may touch over and over: stays in the cache
+MAX_ORDER = 10
+"""Quadrature nodes: exact up to 20 players on a path, within 1e-13 beyond (measured to 130)."""
+
+ROOM_BYTES = 262_144  # what a block of rows touches again and again; stays near the processor
+MOST_ROWS = 256
+CHUNKS = 16  # parts of a forest whose sums are added in order, whatever the threads
+SUBTREE_BITS, LEAF_BITS = 8, 11  # largest tables of the interventional game
 
 
 class TreeValues(NamedTuple):
-    """Shapley values and what they start from: ``base + values.sum(1)`` is the prediction."""
+    """Shapley values and where they start: ``base + values.sum(axis=1)`` is the prediction."""
 
-    values: Floats  # (sample, player, output)
-    base: Floats  # (output,)
+    values: Floats
+    """(sample, player, output)"""
+    base: Floats
+    """(output,)"""
 
 
 def path_dependent(
@@ -35,36 +48,77 @@ def path_dependent(
     player_of_column: NDArray[np.integer] | None = None,
     n_players: int | None = None,
     *,
+    plan: Program | None = None,
     threads: int = 1,
 ) -> TreeValues:
-    plan = program(forest, _players(forest, player_of_column))
-    players = n_players or forest.columns
+    """Shapley values where absent players follow the training rows down the tree.
+
+    Parameters
+    ----------
+    forest : Forest
+        A :class:`pellucid.models.trees.Trees`.
+    X : ndarray of float, (sample, column)
+        The encoded matrix.
+    player_of_column : ndarray of int, (column,), optional
+        The player that owns each encoded column; by default each is its own.
+    n_players : int, optional
+        Players, also those without columns; by default as many as the numbers need.
+    plan : Program, optional
+        What :func:`prepare` returned for the same forest and players, to save its time.
+    threads : int, default 1
+        Cores to use; the values do not depend on it.
+
+    Returns
+    -------
+    TreeValues
+        Values (sample, player, output) and the cover-weighted mean (output,).
+
+    Raises
+    ------
+    InvalidSetting
+        The players do not fit the columns.
+    ColumnMismatch
+        `X` does not fit the forest.
+
+    Notes
+    -----
+    Exact: no model evaluations. Obeys efficiency, dummy, symmetry and linearity in the trees. At
+    a test, the shares of training weight are the children's, over their sum; a test that no
+    training weight reached splits it in halves. Rounding is that of double precision, with
+    paths of more than 20 players integrated to within 1e-13 of the leaves' size.
+
+    References
+    ----------
+    Lundberg et al., From local explanations to global understanding with explainable AI for
+    trees, 2020, doi:10.1038/s42256-019-0138-9.
+    Wettenstein, Mitchell, Yu, Quadrature-TreeSHAP, 2026, arXiv:2605.04497.
+    """
+    players = _count(forest, player_of_column, n_players)
+    plan = plan or prepare(forest, player_of_column)
     codes = forest.codes(X)
-    samples = codes.shape[1]
+    samples, outputs, width = codes.shape[1], len(forest.base), forest.value.shape[1]
     depth = int(plan.tree_depth.max(initial=0))
     order = min((int(plan.tree_players.max(initial=0)) + 1) // 2, MAX_ORDER)
-    width = forest.value.shape[1]
-    block = _block(samples, (depth + 1) * 2 * width * max(order, 1) * 8)
-    values = np.zeros((len(forest.base), players, samples))
-    times, weights = rules(MAX_ORDER)
+    lines = 2 * (depth + 1) * width * order
+    block = _block(samples, 8 * (lines + 3 * depth))
+    values = np.zeros((samples, players, outputs))
 
-    def work(begin: int) -> None:
+    def explain(begin: int) -> None:
         rows = min(block, samples - begin)
-        room = (
-            np.empty(((depth + 1) * 2 * width * order, block)),
-            np.empty((depth, block)),
-            np.empty((depth, 2, block)),
-        )
-        phi = np.zeros((len(forest.base), players, block))
-        paths.shapley(
+        room = np.empty((lines, rows)), np.empty((depth, rows)), np.empty((depth, 2, rows))
+        gain = np.zeros((outputs, players, rows))
+        tree_path_dependent.shapley(
             plan, forest.coding.table, forest.output, forest.value, codes, begin, rows,
-            times, weights, room, phi,
+            *rules(MAX_ORDER), room, gain,
         )  # fmt: skip
-        values[:, :, begin : begin + rows] = phi[:, :, :rows]
+        values[begin : begin + rows] = gain.transpose(2, 1, 0)
 
-    _share(work, range(0, samples, block), threads)
-    base = paths.expectations(plan, forest.root, forest.output, forest.value, forest.base)
-    return TreeValues(np.ascontiguousarray(values.transpose(2, 1, 0)), base)
+    for _ in _each(explain, range(0, samples, block), threads):
+        pass
+    base = tree_path_dependent.expectations(
+        plan, forest.root, forest.output, forest.value, forest.base
+    )
+    return TreeValues(values, base)
 
 
 def interventional(
@@ -74,43 +128,94 @@ def interventional(
     player_of_column: NDArray[np.integer] | None = None,
     n_players: int | None = None,
     *,
+    plan: Program | None = None,
     threads: int = 1,
 ) -> TreeValues:
-    plan = program(forest, _players(forest, player_of_column))
-    own, other = forest.codes(X), forest.codes(background)
-    rule = (*rules(MAX_ORDER), coalition_weights(int(plan.tree_players.max(initial=0))))
-    bits = int(np.log2(max(own.shape[1], 1)))
-    limits = (min(bits, 8), min(bits, 11))
-    shape = (len(forest.base), n_players or forest.columns, own.shape[1])
-    trees = len(forest.root)
-    chunk = max(-(-trees // 16), 1)
-    values = np.zeros(shape)
+    """Shapley values where absent players take their columns from the background.
 
-    def work(begin: int) -> None:
+    Parameters
+    ----------
+    forest : Forest
+        A :class:`pellucid.models.trees.Trees`.
+    X : ndarray of float, (sample, column)
+        The encoded matrix.
+    background : ndarray of float, (row, column)
+        Encoded rows that stand in for absent columns; all of them are used.
+    player_of_column, n_players, plan, threads
+        As for :func:`path_dependent`.
+
+    Returns
+    -------
+    TreeValues
+        Values (sample, player, output) and the mean prediction over the background (output,).
+
+    Raises
+    ------
+    EmptyData
+        The background has no rows.
+    InvalidSetting
+        The players do not fit the columns.
+    ColumnMismatch
+        `X` or `background` does not fit the forest.
+
+    Notes
+    -----
+    Exact for every background: no model evaluations. Obeys efficiency, dummy, symmetry and
+    linearity in the trees. The cost hardly grows with the background while paths have up to a
+    dozen players.
+
+    References
+    ----------
+    Lundberg et al., 2020, doi:10.1038/s42256-019-0138-9.
+    """
+    players = _count(forest, player_of_column, n_players)
+    plan = plan or prepare(forest, player_of_column)
+    own, other = forest.codes(X), forest.codes(background)
+    if not other.shape[1]:
+        raise EmptyData("The background has no rows", fix="Give at least one background row")
+    most = int(plan.tree_players.max(initial=0))
+    rule = (*rules(MAX_ORDER), coalition_weights(most))
+    bits = own.shape[1].bit_length()
+    limits = min(bits, SUBTREE_BITS), min(bits, LEAF_BITS)
+    shape = len(forest.base), players, own.shape[1]
+    trees = len(forest.root)
+    chunk = max(-(-trees // CHUNKS), 1)
+
+    def explain(begin: int) -> Floats:
         part = np.zeros(shape)
-        backgrounds.shapley(
-            plan, forest.coding.table, forest.root, forest.output, forest.value,
+        tree_background.shapley(
+            plan, forest.coding.table, forest.output, forest.value,
             (begin, min(begin + chunk, trees)), own, other, rule, limits, part,
         )  # fmt: skip
-        np.add(values, part, out=values)
+        return part
 
-    _share(work, range(0, trees, chunk), threads)
+    total = np.zeros(shape)
+    for part in _each(explain, range(0, trees, chunk), threads):
+        total += part
     base = forest.predict_codes(other).mean(axis=0)
-    return TreeValues(np.ascontiguousarray(values.transpose(2, 1, 0)), base)
+    return TreeValues(np.ascontiguousarray(total.transpose(2, 1, 0)), base)
 
 
-@cache
-def coalition_weights(most: int) -> Floats:
-    """(a - 1)! b! / (a + b)! for a, b up to `most`; 0 where a is 0."""
-    a, b = np.arange(most + 1)[:, None], np.arange(most + 1)[None, :]
-    with np.errstate(invalid="ignore"):
-        weight = np.exp(gammaln(a) + gammaln(b + 1) - gammaln(a + b + 1))
-    return np.where(a == 0, 0.0, weight)
+def prepare(forest: Forest, player_of_column: NDArray[np.integer] | None = None) -> Program:
+    """Lay out a forest for its game, once for many calls.
+
+    Parameters
+    ----------
+    forest : Forest
+    player_of_column : ndarray of int, (column,), optional
+
+    Returns
+    -------
+    Program
+    """
+    if player_of_column is None:
+        player_of_column = np.arange(forest.columns)
+    return program(forest, np.asarray(player_of_column))
 
 
 @cache
 def rules(highest: int) -> tuple[Floats, Floats]:
-    """Gauss-Legendre nodes and weights on [0, 1]; row K holds the rule with K nodes."""
+    """Gauss-Legendre nodes and weights on [0, 1]; line K holds the rule with K nodes."""
     nodes, weights = np.zeros((2, highest + 1, highest))
     for order in range(1, highest + 1):
         x, w = np.polynomial.legendre.leggauss(order)
@@ -118,19 +223,50 @@ def rules(highest: int) -> tuple[Floats, Floats]:
     return nodes, weights
 
 
-def _players(forest: Forest, player_of_column: NDArray[np.integer] | None) -> NDArray[np.integer]:
-    return np.arange(forest.columns) if player_of_column is None else player_of_column
+@cache
+def coalition_weights(most: int) -> Floats:
+    """(a - 1)! b! / (a + b)! for a, b up to `most`; 0 where a is 0."""
+    a, b = np.arange(most + 1)[:, None], np.arange(most + 1)[None, :]
+    return np.where(a == 0, 0.0, 1.0 / (np.maximum(a, 1) * comb(a + b, a)))
+
+
+def _count(
+    forest: Forest, player_of_column: NDArray[np.integer] | None, n_players: int | None
+) -> int:
+    """Number of players, or why it cannot be."""
+    if player_of_column is None:
+        player_of_column = np.arange(forest.columns)
+    owner = np.asarray(player_of_column)
+    needed = int(owner.max(initial=-1)) + 1
+    if owner.shape != (forest.columns,) or owner.dtype.kind not in "iu" or owner.min(initial=0) < 0:
+        raise InvalidSetting(
+            "The players do not fit the columns",
+            got=f"{owner.dtype} of shape {owner.shape}",
+            allowed=f"one whole number ≥ 0 for each of {forest.columns} columns",
+            fix="Say for each encoded column which player owns it",
+        )
+    if n_players is not None and n_players < needed:
+        raise InvalidSetting(
+            "There are fewer players than the columns name",
+            got=n_players,
+            allowed=f"{needed} or more",
+            fix="Leave n_players out, or raise it",
+        )
+    return needed if n_players is None else n_players
 
 
 def _block(samples: int, bytes_per_row: int) -> int:
-    fits = max(ROOM_BYTES // max(bytes_per_row, 1), 8)
-    return int(min(max(samples, 1), 1 << (fits.bit_length() - 1), 256))
+    """Rows to walk at once: as many as fit, in whole cache lines."""
+    fits = max(ROOM_BYTES // max(bytes_per_row, 1) // 8 * 8, 16)
+    return max(min(samples, fits, MOST_ROWS), 1)
 
 
-def _share(work: Callable[[int], None], starts: Iterable[int], threads: int) -> None:
+def _each(
+    work: Callable[[int], Result], starts: Iterable[int], threads: int
+) -> Iterator[Result]:
+    """Results in the order of their starts."""
     if threads <= 1:
-        for begin in starts:
-            work(begin)
+        yield from map(work, starts)
         return
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, starts))
+        yield from pool.map(work, starts)

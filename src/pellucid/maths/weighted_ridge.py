@@ -54,28 +54,27 @@ def weighted_ridge(
     MacKinnon and White (1985), doi:10.1016/0304-4076(85)90158-7.
     """
     share = weight / weight.sum(axis=1, keepdims=True)
+    root = np.sqrt(weight)[:, :, None]
     middle = np.matmul(share[:, None, :], design)
     level = np.matmul(share[:, None, :], target)
-    design, target = design - middle, target - level
-    weighted = design * weight[:, :, None]
-    gram = np.matmul(weighted.transpose(0, 2, 1), design)
-    gram += penalty * np.eye(design.shape[2])
-    slope = np.linalg.solve(gram, np.matmul(weighted.transpose(0, 2, 1), target))
-    residual = target - np.matmul(design, slope)
-    pull = np.matmul(weighted, np.linalg.inv(gram))
-    leverage = share + np.einsum("fdc,fdc->fd", pull, design)
-    sure = residual / np.maximum(1.0 - leverage, 1e-9)[:, :, None]
-    error = np.sqrt(np.matmul(np.square(pull).transpose(0, 2, 1), np.square(sure)))
+    z, left = design - middle, target - level
+    z *= root
+    left *= root
+    total = np.square(left).sum(axis=1)
+    across = z.transpose(0, 2, 1)
+    gram = np.matmul(across, z) + penalty * np.eye(z.shape[2])
+    slope = np.linalg.solve(gram, np.matmul(across, left))
+    left -= np.matmul(z, slope)
+    pull = np.matmul(z, np.linalg.inv(gram))
+    leverage = share + np.einsum("fdc,fdc->fd", pull, z)
+    sure = left / np.maximum(1.0 - leverage, 1e-9)[:, :, None]
+    np.square(pull, out=pull)
+    error = np.sqrt(np.matmul(pull.transpose(0, 2, 1), np.square(sure)))
+    varies = total > 1e-24 * weight.sum(axis=1, keepdims=True)
+    unexplained = np.square(left).sum(axis=1) / np.where(varies, total, 1.0)
     return RidgeFits(
         slope=slope,
         error=error,
         intercept=(level - np.matmul(middle, slope))[:, 0],
-        r2=_explained(target, residual, share),
+        r2=np.where(varies, 1.0 - unexplained, np.nan),
     )
-
-
-def _explained(target: np.ndarray, residual: np.ndarray, share: np.ndarray) -> np.ndarray:
-    total = np.einsum("fd,fdo->fo", share, target**2)
-    left = np.einsum("fd,fdo->fo", share, residual**2)
-    varies = total > 1e-24
-    return np.where(varies, 1.0 - left / np.where(varies, total, 1.0), np.nan)

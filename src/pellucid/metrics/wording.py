@@ -26,9 +26,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def between(low: float, high: float) -> str:
+def between(low: float, high: float, *, shares: bool = False) -> str:
     """``" (95 % interval 0.1 to 0.2)"``, or nothing where there is no interval."""
-    return "" if low != low else f" (95 % interval {number(low)} to {number(high)})"
+    if low != low:
+        return ""
+    ends = (percent(low), percent(high)) if shares else (number(low), number(high))
+    return f" (95 % interval {ends[0]} to {ends[1]})"
+
+
+def sentence(facts: str) -> str:
+    """Facts with a capital and a full stop."""
+    return f"{facts[0].upper()}{facts[1:]}."
 
 
 def counted(n: int, noun: str) -> str:
@@ -36,6 +44,6 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else noun + 's'}"
 
 
-def warned(sentence: str) -> str:
+def warned(facts: str) -> str:
     """A sentence that says a check has failed."""
-    return f"Warning: {sentence}"
+    return f"Warning: {facts}."

@@ -109,9 +109,15 @@ def unnamed(X: Any) -> np.ndarray:
         return np.array(columns, dtype=object).T
 
 
-def as_pandas(X: pa.Table) -> Any:
-    """The Arrow table as pandas, which most pipelines were fitted on, where pandas is installed."""
-    return X.to_pandas() if importlib.util.find_spec("pandas") else X
+def as_pandas(X: Any) -> Any:
+    """An Arrow or Polars table as pandas, the same table where pandas is not installed."""
+    return arrow(X).to_pandas() if importlib.util.find_spec("pandas") else X
+
+
+def has_gaps_in_words(X: Any) -> bool:
+    """Whether a column of texts or categories of a frame has missing values."""
+    gaps = counts(X, "missing")
+    return any(gaps[j] for j in words(X))
 
 
 def renamed(X: Any, columns: tuple[str, ...]) -> Any:

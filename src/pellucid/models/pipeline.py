@@ -13,6 +13,7 @@ from pellucid.models.as_model import as_model
 from pellucid.models.linear import Linear
 from pellucid.models.sklearn import remembered, suited
 from pellucid.models.sklearn_columns import is_sampler, trace
+from pellucid.models.sklearn_gaps import NAN, gaps_learnt
 from pellucid.models.trees import Trees
 
 MIXED = "Its encoded columns mix several of the table's, so exact tree and linear methods are out."
@@ -44,6 +45,7 @@ class PipelineModel(Model):
         self.task, self.scales = inner.task, inner.scales
         self.columns = remembered(first) if self._steps else inner.columns
         self._width = getattr(first, "n_features_in_", None)
+        self._gaps = frozenset[str]().union(*map(gaps_learnt, self._steps)) or NAN
         self._origin = self._find_origin()
         self.notes = inner.notes if self._origin is not None else (*inner.notes, MIXED)
 
@@ -106,4 +108,4 @@ class PipelineModel(Model):
 
     def _arrange(self, X: Any) -> tuple[Any, tuple[str, ...]]:
         X, notes = super()._arrange(X)
-        return (suited(X, self.columns, self.width) if self._steps else X), notes
+        return (suited(X, self.columns, self.width, self._gaps) if self._steps else X), notes

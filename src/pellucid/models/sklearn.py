@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.core.errors import CannotExplain, NotFitted
+from pellucid.core.errors import CannotExplain, MissingExtra, NotFitted
 from pellucid.models import fingerprints, frames, sklearn_linear, sklearn_trees
 from pellucid.models.adapter import Model, Task
 from pellucid.models.linear import Linear
 from pellucid.models.scales import CLIPPED, log_odds
 from pellucid.models.sklearn_columns import library_class
+from pellucid.models.sklearn_gaps import NAN, NONE
 from pellucid.models.sklearn_trees import hist_columns, hist_matrix, path_length
 from pellucid.models.trees import Trees
 
@@ -180,13 +181,27 @@ def remembered(source: Any) -> tuple[str, ...] | None:
     return None if found is None else tuple(map(str, found))
 
 
-def suited(X: Any, columns: tuple[str, ...] | None, width: int | None) -> Any:
-    """The table with names where the estimator remembers names, without where it has none."""
+def suited(
+    X: Any, columns: tuple[str, ...] | None, width: int | None, gaps: frozenset[str] = NAN
+) -> Any:
+    """The table as the estimator can take it: names where it remembers names, gaps as it knows.
+
+    Encoders tell NaN, which pandas gives for a missing text, from None, which Arrow and Polars
+    give; `gaps` says which of them the estimator learnt.
+    """
     if columns and frames.kind(X) == "numpy":
         X = frames.named(X, columns)
     elif not columns and width is not None and frames.names(X) is not None:
         return frames.unnamed(X)
-    return frames.as_pandas(X) if frames.kind(X) == "pyarrow" else X
+    if frames.kind(X) == "pandas":
+        return frames.arrow(X) if gaps == NONE and frames.has_gaps_in_words(X) else X
+    if frames.kind(X) not in ("pyarrow", "polars") or gaps >= NONE:
+        return X
+    if frames.kind(X) == "pyarrow" or frames.has_gaps_in_words(X):
+        X = frames.as_pandas(X)
+    if frames.kind(X) != "pandas" and frames.has_gaps_in_words(X):
+        raise MissingExtra.of("pandas", None, "A table with missing texts for this pipeline")
+    return X
 
 
 def _expect_fitted(obj: Any, base: str) -> None:

@@ -45,13 +45,13 @@ def trace(step: Any, came: Origin) -> Origin | None:
     if step is None or step == "passthrough":
         return came
     base = library_class(step)
-    if base in ONE_TO_ONE:
-        return came
-    if base in SPECIAL and not _transforms_otherwise(step):
+    if _transforms_otherwise(step):
+        return None
+    if base in SPECIAL:
         return SPECIAL[base](step, came)
-    if hasattr(step, "get_support") and not _transforms_otherwise(step):
+    if hasattr(step, "get_support"):
         return came[step.get_support()]
-    return None
+    return came if base in ONE_TO_ONE else None
 
 
 def library_class(obj: Any) -> str:

@@ -29,7 +29,7 @@ def to_svg(chart: Any) -> str:
     import vl_convert
 
     spec = chart.to_dict()
-    return _labelled(vl_convert.vegalite_to_svg(spec, **_version(spec)), spec)
+    return _labelled(vl_convert.vegalite_to_svg(spec, vl_version=_version(spec)), spec)
 
 
 def to_png(chart: Any, *, scale: float = 2) -> bytes:
@@ -39,7 +39,7 @@ def to_png(chart: Any, *, scale: float = 2) -> bytes:
     if not 0 < scale <= 10:
         raise InvalidSetting("A PNG cannot be scaled so", got=repr(scale), allowed="0 < scale ≤ 10")
     spec = chart.to_dict()
-    return vl_convert.vegalite_to_png(spec, scale=scale, **_version(spec))
+    return vl_convert.vegalite_to_png(spec, scale=scale, vl_version=_version(spec))
 
 
 def to_html(chart: Any) -> str:
@@ -47,7 +47,7 @@ def to_html(chart: Any) -> str:
     import vl_convert
 
     spec = chart.to_dict()
-    page = vl_convert.vegalite_to_html(spec, bundle=True, renderer="svg", **_version(spec))
+    page = vl_convert.vegalite_to_html(spec, bundle=True, renderer="svg", vl_version=_version(spec))
     title = f"<title>{html.escape(_title(spec))}</title>"
     return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{title}", 1)
 
@@ -94,12 +94,13 @@ def save(chart: Any, path: str | os.PathLike[str]) -> Path:
     return destination
 
 
-def _version(spec: dict[str, Any]) -> dict[str, str]:
+def _version(spec: dict[str, Any]) -> str | None:
+    """The Vega-Lite version that the chart was written in, if vl-convert has it."""
     import vl_convert
 
     found = re.search(r"/v(\d+\.\d+)", spec.get("$schema", ""))
     known = found and found.group(1) in vl_convert.get_vegalite_versions()
-    return {"vl_version": found.group(1)} if found and known else {}
+    return found.group(1) if found and known else None
 
 
 def _labelled(svg: str, spec: dict[str, Any]) -> str:

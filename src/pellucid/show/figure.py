@@ -96,7 +96,7 @@ def number_format(*values: Any) -> str:
     largest = float(sizes.max()) if sizes.size else 0.0
     if largest >= 1e12 or 0 < largest < 1e-3:
         return "~e"
-    return "~s" if largest >= 1e5 else ",~g"
+    return "~s" if largest >= 1e5 else ",~f"
 
 
 def span(*values: Any, room: tuple[float, float] = (0.05, 0.05)) -> list[float]:

@@ -58,7 +58,7 @@ class Sheet:
 
     def column(self, feature: Label) -> np.ndarray | None:
         """The input values of `feature`, if they are known."""
-        found = self.inputs.get(feature, self.inputs.get(str(feature)))  # type: ignore[call-overload]
+        found = self.inputs.get(str(feature))
         return None if found is None else np.atleast_1d(found)
 
     @property
@@ -111,7 +111,7 @@ def sheet(explanation: Attribution, class_: Label | None = None) -> Sheet:
         samples=tuple(chosen.coords["sample"]) if has_rows else (),
         base=None if chosen.base is None else np.reshape(chosen.base, shape[0]),
         output=None if chosen.output is None else np.reshape(chosen.output, shape[0]),
-        inputs=chosen.inputs or {},
+        inputs={str(name): column for name, column in (chosen.inputs or {}).items()},
         unit=measured(explanation, label),
     )
 

@@ -40,8 +40,6 @@ class Palette:
         Missing values and what was not measured.
     ramp : tuple of str
         Low to high, monotone in luminance, moving away from the background.
-    shades : tuple of str
-        From nothing (near the background) to everything, for filled cells; monotone in luminance.
     """
 
     background: str
@@ -54,7 +52,6 @@ class Palette:
     series: tuple[str, ...]
     missing: str
     ramp: tuple[str, ...]
-    shades: tuple[str, ...]
 
 
 PALETTES = {
@@ -66,10 +63,9 @@ PALETTES = {
         raises="#d55e00",
         lowers="#0072b2",
         plain="#009e73",
-        series=("#009e73", "#cc79a7", "#57606a", "#482475"),
+        series=("#009e73", "#cc79a7", "#57606a", "#7b3294"),
         missing="#7d8388",
         ramp=("#1e9c89", "#25848e", "#31688e", "#414487", "#482475", "#440154"),
-        shades=("#f4f7f6", "#c9e4db", "#8cc9b5", "#4aa588", "#1c7a62", "#064e3d"),
     ),
     "dark": Palette(
         background="#14171a",
@@ -79,10 +75,9 @@ PALETTES = {
         raises="#d55e00",
         lowers="#0072b2",
         plain="#009e73",
-        series=("#009e73", "#cc79a7", "#a9b1b8", "#bddf26"),
+        series=("#009e73", "#cc79a7", "#a9b1b8", "#c9a0e0"),
         missing="#8a8f94",
         ramp=("#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26"),
-        shades=("#1b2023", "#14413a", "#166352", "#1f8a70", "#53b899", "#a5e3cd"),
     ),
 }
 """The themes by name."""
@@ -99,40 +94,6 @@ def palette(theme: str) -> Palette:
     if theme not in PALETTES:
         raise UnknownName.among("theme", theme, PALETTES)
     return PALETTES[theme]
-
-
-def mixed(first: str, second: str, share: float) -> str:
-    """The colour at `share` of the way from `first` to `second`, as ``#rrggbb``."""
-    parts = (
-        round(int(first[i : i + 2], 16) * (1 - share) + int(second[i : i + 2], 16) * share)
-        for i in (1, 3, 5)
-    )
-    return "#" + "".join(f"{part:02x}" for part in parts)
-
-
-def along(stops: tuple[str, ...], share: float) -> str:
-    """The colour at `share` of the way along evenly spaced `stops`."""
-    place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
-    left = min(int(place), len(stops) - 2)
-    return mixed(stops[left], stops[left + 1], place - left)
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of ``#rrggbb`` as WCAG 2 defines it, from 0 to 1."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two colours as WCAG 2 defines it, from 1 to 21."""
-    dark, light = sorted((luminance(first), luminance(second)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def ink(paper: str) -> str:
-    """Black or white, whichever reads better on `paper`."""
-    return max(("#ffffff", "#111111"), key=lambda colour: contrast(colour, paper))
 
 
 def config(theme: str) -> dict[str, Any]:
@@ -158,7 +119,13 @@ def config(theme: str) -> dict[str, Any]:
             "tickCount": 5,
         },
         "axisY": {"domain": False, "ticks": False},
-        "legend": {**text, **sizes, "symbolType": "circle", "labelLimit": 220, "labelOffset": 7},
+        "legend": {
+            **text,
+            **sizes,
+            "symbolType": "circle",
+            "labelLimit": 220,
+            "gradientThickness": 12,
+        },
         "header": {"labelColor": colours.text, "labelFontSize": 13, "labelFontWeight": 600},
         "title": {
             "anchor": "start",

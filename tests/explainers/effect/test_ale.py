@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from twins.ale import ale as twin
-from twins.ale import ale_of_levels
 
 from pellucid.core.errors import UnknownName
 from pellucid.explainers.effect.ale import ALE
 from pellucid.explainers.effect.partial_dependence import PartialDependence
+from twins.ale import ale as twin
+from twins.ale import ale_of_levels
 
 
 def correlated(n=2000, rho=0.95, seed=0):

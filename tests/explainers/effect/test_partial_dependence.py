@@ -4,13 +4,13 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 from sklearn.inspection import partial_dependence as sklearn_partial_dependence
-from twins.partial_dependence import partial_dependence as twin
 
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting, MissingValues, UnknownName
 from pellucid.explainers.effect.ice import ICE
 from pellucid.explainers.effect.partial_dependence import PartialDependence
 from pellucid.models.callable import CallableModel
+from twins.partial_dependence import partial_dependence as twin
 
 
 def additive(T):
@@ -25,7 +25,8 @@ def frame(n=300, seed=0):
             "useless": rng.normal(size=n),
             "job": rng.choice(["pilot", "cook", "clerk"], n),
             "ok": rng.random(n) < 0.3,
-            "when": pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 99, n), unit="D"),
+            "when": pd.to_datetime("2024-01-01")
+            + pd.to_timedelta(rng.integers(0, 99, n), unit="D"),
         }
     )
 

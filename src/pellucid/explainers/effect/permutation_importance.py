@@ -38,7 +38,7 @@ class PermutationImportance(Explainer):
     Notes
     -----
     The values have the axis ``("feature",)``: positive where the model needs the column, for every
-    metric. ``base`` is the loss or score itself. Probabilities are clipped at 1e-6 in the log loss.
+    metric. ``base`` is the loss or score itself. The log loss holds probabilities at 1e-6 or above.
     The whole model is judged, whatever the target.
 
     A shuffle gives each row the value of another row, and no pair of rows meets twice, so the

@@ -117,13 +117,11 @@ class LIME(Explainer):
         named: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Values, errors, intercepts and local R² of several rows, the row axis first."""
-        around = _with_own(drawn, rows)
-        same = around == rows[:, None]
-        apart = np.where(named, ~same, around - rows[:, None])
+        design, apart = _design(drawn, rows, named)
         width = self.kernel_width or 0.75 * np.sqrt(rows.shape[1])
-        weight = np.exp(-np.square(apart).sum(axis=2) / (2 * width**2))
-        design = np.where(named, same, around).astype(np.float64)
-        target = _with_own(outputs, own)
+        weight = np.exp(-apart / (2 * width**2))
+        shared = np.broadcast_to(outputs, (len(rows), *outputs.shape))
+        target = np.concatenate([shared, own[:, None]], axis=1)
         fits = weighted_ridge(design, target, weight, self.ridge)
         scale = np.where(named, 1.0, rows)[:, :, None]
         if self.features is not None and self.features < rows.shape[1]:
@@ -201,9 +199,24 @@ def _ruler(background: np.ndarray, columns: list[Column], discretise: bool) -> R
     return Ruler(columns=columns, named=named, edges=edges, mean=mean, spread=spread)
 
 
-def _with_own(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """The draws with one more for each row, its own: shape (row, draw, …)."""
-    return np.concatenate([np.broadcast_to(drawn, (len(own), *drawn.shape)), own[:, None]], axis=1)
+def _design(
+    drawn: np.ndarray, rows: np.ndarray, named: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each line sees of the draws, and last of its own row, and their squared distances.
+
+    A named column says whether the value is the row's own; a number stands as it is.
+    """
+    design = np.empty((len(rows), len(drawn) + 1, rows.shape[1]))
+    np.equal(drawn, rows[:, None], out=design[:, :-1])
+    design[:, -1] = 1.0
+    apart = named.sum() - np.matmul(design, named.astype(np.float64))
+    numbers = np.flatnonzero(~named)
+    if len(numbers):
+        design[:, :-1, numbers] = drawn[:, numbers]
+        design[:, -1, numbers] = rows[:, numbers]
+        away = design[:, :, numbers] - rows[:, None, numbers]
+        apart += np.einsum("rdn,rdn->rd", away, away)
+    return design, apart
 
 
 def _note_fit(question: Question, value: np.ndarray, error: np.ndarray, r2: np.ndarray) -> None:

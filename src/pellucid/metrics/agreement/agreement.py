@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.scores import Score
+from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap, rounded, spearman
 from pellucid.metrics.removal import donors, without
 from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, interval, mean_interval
-from pellucid.metrics.wording import between, counted, percent, warned
+from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
 ENOUGH_FEATURES = 3
 """Fewer features have no order worth a verdict over the whole table."""
@@ -37,9 +38,12 @@ class Agreement(Metric):
 
     Parameters
     ----------
-    threshold : float
-        Smallest rank correlation allowed, half-way from none to full; its interval must also
-        lie above zero.
+    threshold, threshold_global : float
+        Smallest rank correlations allowed; the interval must lie above zero too. Exact Shapley
+        values of forests, boosting and single trees on four data sets gave 0.35 to 0.89 in a row
+        and 0.92 to 1 over all rows; shuffled, random and other rows' values at most 0.23 in a
+        row, shuffled and random ones at most 0.46 over all. Over all rows there is one order of
+        a few features, so there is no verdict where its interval holds the limit.
     top : int
         How many features count as most important, for the sentence.
     donors : int
@@ -56,10 +60,17 @@ class Agreement(Metric):
     cost: ClassVar[str] = "features · donors evaluations per row, up to `budget`"
     paper: ClassVar[str] = "arXiv:2202.01602"
 
-    threshold: float = 0.5
+    threshold: float = 0.3
+    threshold_global: float = 0.5
     top: int = 3
     donors: int = 20
     budget: int = 500_000
+
+    def __post_init__(self) -> None:
+        for name in ("top", "donors", "budget"):
+            whole_number(name, getattr(self, name), 1)
+        positive("threshold", self.threshold)
+        positive("threshold_global", self.threshold_global)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """Two scores: row by row, and over all rows."""
@@ -79,9 +90,9 @@ class Agreement(Metric):
         top = min(self.top, shares.shape[1] - 1)
         same = float(overlap(shares, falls, top).mean())
         facts = (
-            f"replacing one feature at a time ranks the features of a row with a correlation of "
-            f"{told.mean():.2f}{between(*limits)} to the explanation, and names {percent(same)} "
-            f"of its {counted(top, 'most important feature')}"
+            f"replacing one feature at a time names {percent(same)} of the "
+            f"{counted(top, 'most important feature')} of a row, and its order correlates with "
+            f"the explanation's by {told.mean():.2f}{between(*limits)}, where 1 is the same order"
         )
         return self._score(evidence, self.name(), float(told.mean()), limits, len(told), facts)
 
@@ -113,9 +124,9 @@ class Agreement(Metric):
         n: int,
         facts: str,
     ) -> Score:
-        reason = self._no_verdict(evidence, metric, n)
-        passed = None if reason else value >= self.threshold and limits[0] > 0
-        sentence = f"{facts[0].upper()}{facts[1:]}"
+        reason = self._no_verdict(evidence, metric, limits, n)
+        least = self.threshold if metric == self.name() else self.threshold_global
+        passed = None if reason else value >= least and limits[0] > 0
         return Score(
             metric=metric,
             group=evidence.group,
@@ -124,18 +135,27 @@ class Agreement(Metric):
             high=limits[1],
             n=n,
             passed=passed,
-            text=f"{sentence}; {reason}."
+            text=sentence(f"{facts}; {reason}")
             if reason
-            else f"{sentence}."
+            else sentence(facts)
             if passed
-            else warned(f"a second method disagrees: {facts}."),
+            else warned(
+                f"a second method disagrees, which need not be an error where features act "
+                f"together: {facts}"
+            ),
         )
 
-    def _no_verdict(self, evidence: Evidence, metric: str, n: int) -> str:
+    def _no_verdict(
+        self, evidence: Evidence, metric: str, limits: tuple[float, float], n: int
+    ) -> str:
         if n < ENOUGH_ROWS:
             return TOO_FEW
-        if metric != self.name() and len(evidence.features) < ENOUGH_FEATURES:
+        if metric == self.name():
+            return ""
+        if len(evidence.features) < ENOUGH_FEATURES:
             return f"{len(evidence.features)} features are too few for a verdict"
+        if limits[0] < self.threshold_global < limits[1]:
+            return "the interval is too wide for a verdict"
         return ""
 
     def _no_signal(self, evidence: Evidence, metric: str) -> Score:

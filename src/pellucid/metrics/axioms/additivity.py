@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.scores import Score
+from pellucid.explainers.settings import positive
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.wording import amount, counted, percent, warned
@@ -37,6 +38,9 @@ class Additivity(Metric):
     paper: ClassVar[str] = "doi:10.1515/9781400881970-018"
 
     tolerance: float = 1e-5
+
+    def __post_init__(self) -> None:
+        positive("tolerance", self.tolerance)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """One score: the largest gap."""
@@ -75,5 +79,5 @@ def _sentence(
         )
     return warned(
         f"the shares do not add up to the model's prediction: they miss it by up to {size}, in "
-        f"row {evidence.question.table.rows[at]}, and by {amount(mean, evidence.scale)} on average."
+        f"row {evidence.question.table.rows[at]}, and by {amount(mean, evidence.scale)} on average"
     )

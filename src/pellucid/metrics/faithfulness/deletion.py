@@ -7,13 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from pellucid.core.explanation import number
 from pellucid.core.scores import Score
+from pellucid.explainers.settings import whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import NEGLIGIBLE, rounded
 from pellucid.metrics.removal import donors, without
 from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
-from pellucid.metrics.wording import amount, between, counted, warned
+from pellucid.metrics.wording import amount, between, counted, sentence, warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,10 @@ class Deletion(Metric):
     orders: int = 10
     donors: int = 10
     budget: int = 500_000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "orders", "donors", "budget"):
+            whole_number(name, getattr(self, name), 1)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """One score: how much further than random order."""
@@ -123,14 +129,14 @@ def _sentence(
     first, last, random = (float(each.mean()) for each in moved)
     times = f", {first / random:.2g} times as far as" if random > 0 else ", further than"
     facts = (
-        f"replacing the {counted(steps, 'feature')} called most important moves the prediction by "
-        f"{amount(first, scale)}{times} random ones ({amount(random, scale)}); the difference is "
-        f"{amount(first - random, scale)}{between(*limits)}, and the least important ones move "
-        f"it by {amount(last, scale)}"
+        f"replacing the {counted(steps, 'feature')} called most important by background "
+        f"values moves the prediction by {amount(first, scale)}{times} random ones "
+        f"({number(random)}); the difference is {number(first - random)}{between(*limits)}, and "
+        f"the least important ones move it by {number(last)}"
     )
     if passed is None:
-        return f"{facts[0].upper()}{facts[1:]}; {TOO_FEW}."
+        return sentence(f"{facts}; {TOO_FEW}")
     if passed:
-        return f"{facts[0].upper()}{facts[1:]}."
+        return sentence(facts)
     verdict = "move the prediction less than" if limits[1] < 0 else "cannot be told from"
-    return warned(f"the features called important {verdict} random ones: {facts}.")
+    return warned(f"the features called important {verdict} random ones: {facts}")

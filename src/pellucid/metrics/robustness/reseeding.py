@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.scores import Score
+from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import NEGLIGIBLE, overlap
 from pellucid.metrics.resample import mean_interval
-from pellucid.metrics.wording import between, counted, percent, warned
+from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,12 @@ class Reseeding(Metric):
     understated: float = 2.0
     budget: int = 5_000_000
 
+    def __post_init__(self) -> None:
+        for name in ("seeds", "top", "budget"):
+            whole_number(name, getattr(self, name), 1)
+        positive("stay", self.stay)
+        positive("understated", self.understated)
+
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """Two scores: what stays of the order, and whether the stated error is honest."""
         rows = evidence.affordable(self.seeds, self.budget)
@@ -72,7 +79,7 @@ class Reseeding(Metric):
         passed = share >= self.stay if moves else None
         text = (
             f"with another seed, {percent(share)} of the {counted(top, 'most important feature')} "
-            f"of a row stay{between(low, high)}"
+            f"of a row stay{between(low, high, shares=True)}"
         )
         return Score(
             metric=self.name(),
@@ -82,9 +89,9 @@ class Reseeding(Metric):
             high=high,
             n=len(given),
             passed=passed,
-            text=warned(f"{text}; a larger budget would settle the order.")
+            text=warned(f"{text}; a larger budget would settle the order")
             if passed is False
-            else f"{text[0].upper()}{text[1:]}."
+            else sentence(text)
             if moves
             else "All values are zero with every seed, so there is no order to compare.",
         )
@@ -99,14 +106,14 @@ class Reseeding(Metric):
             text = "Other seeds give the same values: 0 scatter."
         elif passed:
             text = (
-                f"Other seeds scatter by {ratio:.2g} times the standard error that the "
+                f"Other seeds scatter by {ratio:.2f} times the standard error that the "
                 "explanation states, so the stated error can be relied on."
             )
         else:
             times = f"{ratio:.2g} times" if stated > 0 else "without bound against"
             text = warned(
                 f"other seeds scatter by {times} the standard error that the explanation "
-                "states, so its values are less sure than they look."
+                "states, so its values are less sure than they look"
             )
         return Score(
             metric="stated_error",

@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.scores import Score
+from pellucid.explainers.settings import positive, whole_number
 from pellucid.maths.intervals import Z
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.resample import mean_interval
-from pellucid.metrics.wording import between, counted, percent, warned
+from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,11 @@ class SamplingError(Metric):
     tolerance: float = 0.1
     top: int = 3
     certain: float = 0.5
+
+    def __post_init__(self) -> None:
+        whole_number("top", self.top, 1)
+        positive("tolerance", self.tolerance)
+        positive("certain", self.certain)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """Two scores: the relative error, and the share of the order that is certain."""
@@ -77,9 +83,9 @@ class SamplingError(Metric):
             value=median,
             n=len(evidence),
             passed=passed,
-            text=f"{text[0].upper()}{text[1:]}."
+            text=sentence(text)
             if passed
-            else warned(f"{text}; a larger budget would make the values surer."),
+            else warned(f"{text}; a larger budget would make the values surer"),
         )
 
     def _order(self, evidence: Evidence, certain: np.ndarray) -> Score:
@@ -88,7 +94,7 @@ class SamplingError(Metric):
         passed = share >= self.certain
         text = (
             f"of the {counted(certain.shape[1], 'first place')} in the order of a row, "
-            f"{percent(share)} are beyond chance{between(low, high)}"
+            f"{percent(share)} are beyond chance{between(low, high, shares=True)}"
         )
         return Score(
             metric="certain_order",
@@ -98,9 +104,9 @@ class SamplingError(Metric):
             high=high,
             n=len(evidence),
             passed=passed,
-            text=f"{text[0].upper()}{text[1:]}."
+            text=sentence(text)
             if passed
-            else warned(f"{text}; features next to each other may trade places."),
+            else warned(f"{text}; features next to each other may trade places"),
         )
 
 

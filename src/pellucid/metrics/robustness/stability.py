@@ -9,11 +9,12 @@ import numpy as np
 
 from pellucid.core.scores import Score
 from pellucid.data.schema import Column
+from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap
 from pellucid.metrics.resample import interval
-from pellucid.metrics.wording import between, counted, percent, warned
+from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
 MOVABLE = ("numeric", "date")
 """Kinds of columns that can be changed a little; categories and yes-or-no cannot."""
@@ -58,6 +59,12 @@ class Stability(Metric):
     tolerance: float = 0.2
     top: int = 3
     budget: int = 5_000_000
+
+    def __post_init__(self) -> None:
+        whole_number("top", self.top, 1)
+        whole_number("budget", self.budget, 1)
+        positive("noise", self.noise)
+        positive("tolerance", self.tolerance)
 
     def obstacle(self, evidence: Evidence) -> str | None:
         """Why nothing can be said: no re-run, or no column that can be changed a little."""
@@ -110,8 +117,8 @@ class Stability(Metric):
         passed = value - needed <= self.tolerance
         text = (
             f"when each number moves by {percent(self.noise)} of its spread, the shares change by "
-            f"{percent(value)}{between(low, high)} and the prediction by {percent(needed)} of "
-            f"their size; {percent(kept)} of the "
+            f"{percent(value)}{between(low, high, shares=True)} and the prediction by "
+            f"{percent(needed)} of their size; {percent(kept)} of the "
             f"{counted(min(self.top, len(evidence.features)), 'most important feature')} stay"
         )
         return Score(
@@ -122,7 +129,7 @@ class Stability(Metric):
             high=high,
             n=len(change),
             passed=passed,
-            text=f"{text[0].upper()}{text[1:]}." if passed else warned(f"{text}."),
+            text=sentence(text) if passed else warned(text),
         )
 
 

@@ -13,8 +13,7 @@ from pellucid.core.axes import Label
 from pellucid.core.errors import ColumnMismatch, InvalidSetting
 from pellucid.show import figure, reading
 from pellucid.show.charts.beeswarm import ranks
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
+from pellucid.show.theme import WIDTH, palette
 from pellucid.show.words import brief, cells, counted, unique
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ FAR = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Match:
-    """Two rankings of the same features: names, places from 1, and sizes, each of shape (feature,)."""
+    """Two rankings of the same features: names, places from 1 and sizes, of shape (feature,)."""
 
     names: list[str]
     methods: list[str]
@@ -141,32 +140,42 @@ def _drawn(found: Match, theme: str, width: int) -> Any:
 
     colours, shown = palette(theme), found.shown
     names = [found.names[i] for i in shown]
-    far = found.apart[shown] >= FAR
+    heights = [np.argsort(np.argsort(places[shown])) for places in found.places]
+    far = np.tile(found.apart[shown] >= FAR, 2)
+    lines = {
+        "feature": names * 2,
+        "side": np.repeat([0, 1], len(shown)),
+        "y": np.concatenate(heights),
+        "colour": np.where(far, colours.series[1], colours.missing),
+        "strong": np.where(far, 3.0, 1.2),
+    }
     x = alt.X("side:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
-    height = alt.Scale(domain=[-1.3, len(shown) - 0.4], reverse=True, nice=False)
-    y = alt.Y("y:Q", axis=None, scale=height)
-    color, strong = alt.Color("colour:N", scale=None), alt.StrokeWidth("strong:Q", scale=None)
-    layers = []
-    lines: dict[str, list[Any]] = {k: [] for k in ("feature", "side", "y", "colour", "strong")}
-    for side, (align, dx) in enumerate((("right", -12), ("left", 12))):
-        place = found.places[side][shown]
-        heights = np.argsort(np.argsort(place)).tolist()
-        lines["feature"] += names
-        lines["side"] += [side] * len(names)
-        lines["y"] += heights
-        lines["colour"] += np.where(far, colours.series[1], colours.missing).tolist()
-        lines["strong"] += np.where(far, 3.0, 1.2).tolist()
-        text = [f"{p}  {n}" if side else f"{n}  {p}" for n, p in zip(names, place, strict=True)]
-        words = {"side": [side] * len(names), "y": heights, "text": text}
-        head = {"side": [side], "y": [-1.0], "text": [found.methods[side]]}
-        for part, weight, offset in ((words, "normal", dx), (head, "bold", dx // 12)):
-            mark = alt.Chart(figure.table(part)).mark_text(align=align, dx=offset, fontWeight=weight)
-            layers.append(mark.encode(x=x, y=y, text="text:N"))
-    base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=color)
-    strokes = base.mark_line().encode(detail="feature:N", strokeWidth=strong)
-    dots = base.mark_point(filled=True, size=40, opacity=1)
+    down = alt.Scale(domain=[-1.3, len(shown) - 0.4], reverse=True, nice=False)
+    y = alt.Y("y:Q", axis=None, scale=down)
+    base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+    strong = alt.StrokeWidth("strong:Q", scale=None)
+    layers = [
+        base.mark_line().encode(detail="feature:N", strokeWidth=strong),
+        base.mark_point(filled=True, size=40, opacity=1),
+    ]
+    for side in (0, 1):
+        layers += [words.encode(x=x, y=y) for words in _side(found, side, names, heights[side])]
     plot = max(int(width) - 2 * int(6.6 * max(map(cells, names)) + 34), 120)
-    return alt.layer(strokes, dots, *layers).properties(width=plot, height=24 * (len(shown) + 1))
+    return alt.layer(*layers).properties(width=plot, height=24 * (len(shown) + 1))
+
+
+def _side(found: Match, side: int, names: list[str], heights: np.ndarray) -> list[Any]:
+    """The names and places on one side, under the method's name."""
+    import altair as alt
+
+    align: Any = ("right", "left")[side]
+    places = found.places[side][found.shown]
+    pairs = [(str(p), n) if side else (n, str(p)) for n, p in zip(names, places, strict=True)]
+    rows = {"side": [side] * len(names), "y": heights, "text": ["  ".join(pair) for pair in pairs]}
+    head = {"side": [side], "y": [-1.0], "text": [found.methods[side]]}
+    texts = alt.Chart(figure.table(rows)).mark_text(align=align, dx=(-12, 12)[side])
+    title = alt.Chart(figure.table(head)).mark_text(align=align, fontWeight=600, fontSize=13)
+    return [texts.encode(text="text:N"), title.encode(text="text:N")]
 
 
 def _alternative(found: Match) -> str:

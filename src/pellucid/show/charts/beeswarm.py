@@ -9,8 +9,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.show import figure, reading
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
+from pellucid.show.theme import WIDTH, palette
 from pellucid.show.words import brief, counted, datum, signed
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def _drawn(
     )
     legend = alt.Legend(
         values=[0, 1],
-        labelExpr="datum.value ? 'high' : 'low'",
+        labelExpr="datum.value ? '\u00a0high' : '\u00a0low'",
         title=["value of", "the feature"],
         gradientLength=110,
     )

@@ -9,8 +9,7 @@ import numpy as np
 from pellucid.core.curve import Curve
 from pellucid.core.errors import AxisError, InvalidData
 from pellucid.show import figure
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import Palette, palette
+from pellucid.show.theme import WIDTH, Palette, palette
 from pellucid.show.words import brief, counted, percent
 
 if TYPE_CHECKING:

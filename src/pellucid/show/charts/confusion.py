@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.core.errors import InvalidData
 from pellucid.core.scores import Scores
 from pellucid.show import figure
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import Palette, along, ink, palette
+from pellucid.show.theme import WIDTH, Palette, palette
 from pellucid.show.words import cells, counted, percent, shorten, unique
 
 if TYPE_CHECKING:
@@ -24,6 +23,9 @@ PREDICTED, ACTUAL = "predicted ", "actual "
 
 CELL = 100
 """Pixels of a cell at most."""
+
+FULL = 0.74
+"""Opacity of a cell that holds a whole class: the theme's text still reads on it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,39 +126,37 @@ def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
     cell = max(12.0, min(CELL, (width - side) / len(columns), max(460 / len(rows), 30)))
     level = 7 * max(map(cells, columns)) < cell
     axis = alt.Axis(orient="top", labelAngle=0 if level else -45, domain=False, ticks=False)
-    flat = {"scale": alt.Scale(padding=0), "sort": None}
-    base = alt.Chart(_cells(found, rows, columns, colours)).encode(
-        x=alt.X("predicted:N", title="predicted", axis=axis, **flat),
-        y=alt.Y("actual:N", title="actual", **flat),
+    flat = alt.Scale(padding=0)
+    base = alt.Chart(_cells(found, rows, columns)).encode(
+        x=alt.X("predicted:N", title="predicted", axis=axis, scale=flat, sort=None),
+        y=alt.Y("actual:N", title="actual", scale=flat, sort=None),
     )
-    squares = base.mark_rect(stroke=colours.background, strokeWidth=2).encode(
-        color=alt.Color("colour:N", scale=None),
+    squares = base.mark_rect(color=colours.plain).encode(
+        opacity=alt.Opacity("opacity:Q", scale=None),
         tooltip=["actual:N", "predicted:N", "count:N", "percent:N"],
     )
     outline = base.transform_filter("datum.right").mark_rect(
         fill="transparent", stroke=colours.text, strokeWidth=2
     )
-    layers = [squares, outline]
-    text = alt.Color("ink:N", scale=None)
-    if cell >= 46:
-        layers.append(base.mark_text(dy=-8, fontSize=14).encode(text="count:N", color=text))
-        layers.append(base.mark_text(dy=10, fontSize=11).encode(text="percent:N", color=text))
+    edges = base.mark_rect(fill="transparent", stroke=colours.grid, strokeWidth=1)
+    layers = [squares, edges, outline]
+    if cell >= 60:
+        layers.append(base.mark_text(dy=-8, fontSize=14).encode(text="count:N"))
+        layers.append(base.mark_text(dy=10, fontSize=11).encode(text="percent:N"))
     elif cell >= 24:
-        layers.append(base.mark_text(fontSize=11).encode(text="count:N", color=text))
+        layers.append(base.mark_text(fontSize=11).encode(text="count:N"))
     return alt.layer(*layers).properties(width=cell * len(columns), height=cell * len(rows))
 
 
-def _cells(found: Matrix, rows: list[str], columns: list[str], colours: Palette) -> Any:
+def _cells(found: Matrix, rows: list[str], columns: list[str]) -> Any:
     flat = found.shares.ravel()
-    paint = [along(colours.shades, float(share)) for share in flat]
     return figure.table(
         {
             "actual": np.repeat(rows, len(columns)),
             "predicted": np.tile(columns, len(rows)),
-            "colour": paint,
+            "opacity": FULL * flat,
             "count": [f"{count:,.0f}" for count in found.counts.ravel()],
-            "percent": [percent(share) if share else "0 %" for share in flat],
-            "ink": [ink(colour) for colour in paint],
+            "percent": [percent(share) if share else "" for share in flat],
             "right": found.right.ravel(),
         }
     )

@@ -11,8 +11,7 @@ from pellucid.core.axes import Label
 from pellucid.core.errors import InvalidData
 from pellucid.show import figure, reading
 from pellucid.show.charts.beeswarm import MOST_POINTS, SHADES, pile, ranks, spread_evenly
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
+from pellucid.show.theme import WIDTH, palette
 from pellucid.show.words import brief, counted, datum, shorten, signed, unique
 
 if TYPE_CHECKING:
@@ -214,7 +213,10 @@ def _coloured(
     if "rank" in columns:
         scale = alt.Scale(domain=[0, 1], range=list(colours.ramp))
         legend = alt.Legend(
-            values=[0, 1], labelExpr="datum.value ? 'high' : 'low'", title=title, gradientLength=110
+            values=[0, 1],
+            labelExpr="datum.value ? '\u00a0high' : '\u00a0low'",
+            title=title,
+            gradientLength=110,
         )
         known = alt.Color("rank:Q", scale=scale, legend=legend)
         return mark.encode(

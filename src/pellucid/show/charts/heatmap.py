@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.show import figure, reading
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import Palette, mixed, palette
+from pellucid.show.theme import WIDTH, Palette, palette
 from pellucid.show.words import brief, cells, counted, signed
 
 if TYPE_CHECKING:
@@ -151,6 +150,7 @@ def _cells(block: np.ndarray, names: list[str], colours: Palette, plot: int) -> 
         y=y,
         y2="high:Q",
         color=alt.Color("colour:N", scale=None),
+        opacity=alt.Opacity("strength:Q", scale=None),
     )
     edges = alt.Chart(figure.table({"low": np.arange(len(names) + 1.0)}))
     middles = alt.Chart(figure.table({"low": np.arange(len(names)) + 0.5}))
@@ -165,7 +165,9 @@ def _halves(block: np.ndarray, colours: Palette) -> dict[str, Any]:
     """Half cells of one colour each; like neighbours in a row become one."""
     strength = np.minimum(np.abs(block) / _strongest(block), 1.0)
     step = np.where(strength > FAINT, np.ceil(strength * STEPS), 0) * np.sign(block)
-    columns: dict[str, Any] = {name: [] for name in ("x", "end", "low", "high", "colour")}
+    columns: dict[str, Any] = {
+        name: [] for name in ("x", "end", "low", "high", "colour", "strength")
+    }
     for feature, steps in enumerate(step.T.astype(int)):
         cuts = np.flatnonzero(np.diff(steps)) + 1
         for start, end in zip([0, *cuts], [*cuts, len(steps)], strict=True):
@@ -175,13 +177,9 @@ def _halves(block: np.ndarray, colours: Palette) -> dict[str, Any]:
                 columns["end"].append(end)
                 columns["low"].append(feature + (0.04 if up else 0.5))
                 columns["high"].append(feature + (0.5 if up else 0.96))
-                columns["colour"].append(_shade(int(steps[start]), colours))
+                columns["colour"].append(colours.raises if up else colours.lowers)
+                columns["strength"].append(0.2 + 0.8 * abs(int(steps[start])) / STEPS)
     return columns
-
-
-def _shade(step: int, colours: Palette) -> str:
-    paint = colours.raises if step > 0 else colours.lowers
-    return mixed(colours.background, paint, 0.2 + 0.8 * abs(step) / STEPS)
 
 
 def _strongest(block: np.ndarray) -> float:
@@ -192,8 +190,8 @@ def _strongest(block: np.ndarray) -> float:
 def _reading(found: reading.Sheet, block: np.ndarray, total: str, rows: int) -> str:
     said = (
         f"One column for each row, like rows side by side; shares in {found.unit}. Upper half of "
-        f"a cell: ▲ raises; lower half: ▼ lowers; the strongest colour is {brief(_strongest(block))}"
-        " or more."
+        f"a cell: ▲ raises; lower half: ▼ lowers; strongest colour: "
+        f"{brief(_strongest(block))} or more."
     )
     if block.shape[1] < len(found.names):
         said += f" The {block.shape[1]} greatest of {len(found.names)} features."
@@ -203,7 +201,11 @@ def _reading(found: reading.Sheet, block: np.ndarray, total: str, rows: int) -> 
 
 
 def _alternative(
-    explanation: Attribution, found: reading.Sheet, order: np.ndarray, output: np.ndarray, total: str
+    explanation: Attribution,
+    found: reading.Sheet,
+    order: np.ndarray,
+    output: np.ndarray,
+    total: str,
 ) -> str:
     first = int(order[0])
     column = found.values[:, first]

@@ -9,8 +9,7 @@ import numpy as np
 from pellucid.core.errors import EmptyData, InvalidData
 from pellucid.show import figure
 from pellucid.show.charts.beeswarm import MOST_POINTS, spread_evenly
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
+from pellucid.show.theme import WIDTH, palette
 from pellucid.show.words import brief, counted, percent, shorten, signed
 
 if TYPE_CHECKING:
@@ -122,5 +121,6 @@ def _alternative(x: np.ndarray, residual: np.ndarray, unit: str) -> str:
         f"Scatter of residuals against predictions over {counted(len(x), 'row')}. Mean residual "
         f"{signed(float(residual.mean()))}, mean size {brief(float(np.abs(residual).mean()))}, in "
         f"{unit}; {percent(float((residual > 0).mean()))} of rows lie above the prediction. "
-        f"The greatest is {signed(float(residual[worst]))} where {brief(float(x[worst]))} was predicted."
+        f"The greatest is {signed(float(residual[worst]))} where {brief(float(x[worst]))} was "
+        "predicted."
     )

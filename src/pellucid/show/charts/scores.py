@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.core.errors import EmptyData
 from pellucid.core.scores import Score, Scores
 from pellucid.show import figure, reading
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
+from pellucid.show.theme import WIDTH, palette
 from pellucid.show.words import brief, cells, counted, listed, shorten, unique
 
 if TYPE_CHECKING:
@@ -109,14 +108,15 @@ def _panel(rows: Sequence[Score], names: list[str], extent: tuple[int, int], the
     words = alt.Chart().mark_point(opacity=0).encode(y=_side("text", texts, "right", extent[1]))
     left = alt.layer(whiskers, points)
     whole = alt.layer(left, words, data=figure.table(data)).resolve_scale(y="independent")
-    return whole.properties(height=alt.Step(26))
+    return whole.properties(height=26 * len(rows))
 
 
-def _side(field: str, labels: list[str], orient: str, extent: int) -> Any:
+def _side(field: str, labels: list[str], orient: Any, extent: int) -> Any:
     import altair as alt
 
     axis = alt.Axis(orient=orient, grid=orient == "left", minExtent=extent)
-    return alt.Y(f"{field}:N", title=None, axis=axis, scale=alt.Scale(domain=labels, padding=0.3))
+    scale = alt.Scale(type="band", domain=labels, paddingInner=0.3, paddingOuter=0.15)
+    return alt.Y(f"{field}:N", title=None, axis=axis, scale=scale)
 
 
 def _stacked(panels: list[Any], width: int) -> Any:

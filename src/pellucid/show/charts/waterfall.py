@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
-from pellucid.core.explanation import Explanation
 from pellucid.show import figure, reading
-from pellucid.show.figure import WIDTH
-from pellucid.show.theme import palette
-from pellucid.show.words import arrow, brief, counted, datum, listed, shorten, signed, unique
+from pellucid.show.theme import WIDTH, Palette, palette
+from pellucid.show.words import arrow, brief, cells, counted, datum, listed, shorten, signed, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,6 +20,32 @@ TAKES = ("attribution",)
 
 UNEXPLAINED = 1e-6
 """A gap above this share of the greatest number in the picture is drawn as its own step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One line of the picture: a feature, the rest, the gap, or an end."""
+
+    label: str
+    move: float
+    start: float
+    error: float = 0.0
+    kind: str = "feature"
+
+    @property
+    def end(self) -> float:
+        """Where the step arrives."""
+        return self.start + self.move
+
+    @property
+    def whisker(self) -> tuple[float, float]:
+        """95 % limits of where it arrives."""
+        return self.end - 1.96 * self.error, self.end + 1.96 * self.error
+
+    @property
+    def leftward(self) -> bool:
+        """Whether its number stands at its left."""
+        return self.kind != "end" and self.move < 0
 
 
 def chart(
@@ -52,69 +77,55 @@ def chart(
     Notes
     -----
     What the shares leave unexplained (``output - base - sum``) is a grey step, never hidden.
-    Whiskers are 95 % intervals of the method's own sampling error.
+    Whiskers are 95 % intervals of the method's own sampling error; the rest's is the sum of
+    errors, an upper bound.
     """
-    chosen = reading.one_row(explanation, row)
-    found = reading.sheet(chosen, class_)
+    figure.check_width(width)
+    found = reading.sheet(reading.one_row(explanation, row), class_)
     steps = _steps(found, reading.check_top(top))
-    label = _row_label(explanation, row)
-    end = steps["to"][-1]
-    whose = f"row {label}" if label is not None else "this row"
+    labels = explanation.coords.get("sample", ())
+    label = row if row is not None else labels[0] if labels else None
+    whose = "this row" if label is None else f"row {shorten(label, 24)}"
     said = f"In {found.unit}. ▲ raises it, ▼ lowers it."
     if found.base is None:
         said += " The starting point is unknown; the steps start at 0."
-    if any(steps["error"]):
+    if any(step.error for step in steps):
         said += " Whiskers: 95 % interval of the sampling error."
     said += f" {counted(found.unknown, 'missing share')} left out." if found.unknown else ""
     return figure.finish(
-        _drawn(steps, theme),
-        question=f"Why is the output {brief(end)} for {whose}?",
+        _drawn(steps, palette(theme), width),
+        question=f"Why is the output {brief(steps[-1].start)} for {whose}?",
         reading=said,
-        alternative=_alternative(explanation, found, steps, whose),
+        alternative=_alternative(explanation.method, found.unit, steps, whose),
         theme=theme,
         width=width,
     )
 
 
-def _row_label(explanation: Explanation, row: Label | None) -> str | None:
-    coords = getattr(explanation, "coords", {}).get("sample")
-    label = row if row is not None else coords[0] if coords else None
-    return None if label is None else shorten(label, 24)
-
-
-def _steps(found: reading.Sheet, top: int) -> dict[str, list[Any]]:
+def _steps(found: reading.Sheet, top: int) -> list[Step]:
     shares = np.where(np.isfinite(found.values[0]), found.values[0], 0.0)
     order = found.order()
-    order = order if len(order) <= top + 1 else order[:top]
-    rest = np.setdiff1d(np.arange(len(shares)), order)
-    start = 0.0 if found.base is None else float(found.base[0])
-    labels = [_label(found, int(i)) for i in order]
-    moves, errors = shares[order].tolist(), found.error[0][order].tolist()
-    kinds = ["feature"] * len(order)
+    single = order if len(order) <= top + 1 else order[:top]
+    rest = order[len(single) :]
+    moves = [(_label(found, int(i)), shares[i], found.error[0][i], "feature") for i in single]
     if len(rest):
-        labels.append(f"{len(rest)} other features")
-        moves.append(float(shares[rest].sum()))
-        errors.append(float(np.sqrt((found.error[0][rest] ** 2).sum())))
-        kinds.append("feature")
-    total = start + sum(moves)
+        share, error = shares[rest].sum(), found.error[0][rest].sum()
+        moves.append((f"{len(rest)} other features", share, error, "rest"))
+    start = 0.0 if found.base is None else float(found.base[0])
+    total = start + float(shares.sum())
     end = total if found.output is None else float(found.output[0])
-    largest = max(abs(start), abs(end), np.abs(shares).max(), 1e-300)
-    if abs(end - total) > UNEXPLAINED * largest:
-        labels.append("not explained")
-        moves.append(end - total)
-        errors.append(0.0)
-        kinds.append("gap")
-    reached = start + np.concatenate([[0.0], np.cumsum(moves)])
+    if abs(end - total) > UNEXPLAINED * max(abs(start), abs(end), np.abs(shares).max()):
+        moves.append(("not explained", end - total, 0.0, "gap"))
     first = "start" if found.base is None else "expected output"
     last = "sum" if found.output is None else "output"
-    return {
-        "label": unique([first, *labels, last], 44),
-        "from": [start, *reached[:-1].tolist(), end],
-        "to": [start, *reached[1:].tolist(), end],
-        "move": [start, *moves, end],
-        "error": [0.0, *errors, 0.0],
-        "kind": ["end", *kinds, "end"],
-    }
+    labels = unique([first, *(move[0] for move in moves), last], 44)
+    steps = [Step(label=labels[0], move=0.0, start=start, kind="end")]
+    for label, (_, move, error, kind) in zip(labels[1:], moves, strict=False):
+        before = steps[-1].end
+        steps.append(
+            Step(label=label, move=float(move), start=before, error=float(error), kind=kind)
+        )
+    return [*steps, Step(label=labels[-1], move=0.0, start=end, kind="end")]
 
 
 def _label(found: reading.Sheet, place: int) -> str:
@@ -123,101 +134,79 @@ def _label(found: reading.Sheet, place: int) -> str:
     return name if column is None else f"{shorten(name, 26)} = {datum(column[0])}"
 
 
-def _drawn(steps: dict[str, list[Any]], theme: str) -> Any:
+def _drawn(steps: list[Step], colours: Palette, width: int) -> Any:
     import altair as alt
 
-    colours = palette(theme)
-    paint = {"end": colours.text, "gap": colours.missing}
-    low = [
-        min(a, b) - 1.96 * e
-        for a, b, e in zip(steps["from"], steps["to"], steps["error"], strict=True)
-    ]
-    high = [
-        max(a, b) + 1.96 * e
-        for a, b, e in zip(steps["from"], steps["to"], steps["error"], strict=True)
-    ]
-    columns = {
-        "label": steps["label"],
-        "from": steps["from"],
-        "to": steps["to"],
-        "low": [to - 1.96 * e for to, e in zip(steps["to"], steps["error"], strict=True)],
-        "high": [to + 1.96 * e for to, e in zip(steps["to"], steps["error"], strict=True)],
-        "edge": [
-            lo if m < 0 and k != "end" else hi
-            for lo, hi, m, k in zip(low, high, steps["move"], steps["kind"], strict=True)
-        ],
-        "text": [
-            brief(m) if k == "end" else arrow(m)
-            for m, k in zip(steps["move"], steps["kind"], strict=True)
-        ],
-        "colour": [
-            paint.get(k) or (colours.raises if m > 0 else colours.lowers)
-            for m, k in zip(steps["move"], steps["kind"], strict=True)
-        ],
-        "next": [*steps["label"][1:], steps["label"][-1]],
-    }
-    domain = figure.span(low, high, room=(0.17, 0.17))
-    rows = list(zip(columns["text"], steps["move"], steps["kind"], strict=True))
-    left = [m < 0 and k != "end" for _, m, k in rows]
-    axis = alt.Axis(format=figure.number_format(columns["to"]), grid=True)
-    x = alt.X(
-        "from:Q", title=None, axis=axis, scale=alt.Scale(domain=domain, nice=False, zero=False)
+    reach = [end for step in steps for end in (step.start, step.end, *step.whisker)]
+    plot = max(width - 6.5 * max(cells(step.label) for step in steps) - 30, 160)
+    texts = max(cells(_text(step)) for step in steps) * 7.5 + 14
+    room = min(texts / max(plot - 2 * texts, 60), 0.9)
+    scale = alt.Scale(domain=figure.span(reach, room=(room, room)), nice=False, zero=False)
+    axis = alt.Axis(format=figure.number_format(reach))
+    x = alt.X("from:Q", title=None, axis=axis, scale=scale)
+    y = alt.Y("label:N", title=None, scale=alt.Scale(domain=[s.label for s in steps], padding=0.25))
+    moving = [step for step in steps if step.kind != "end"]
+    links = alt.Chart(_links(steps)).mark_rule(color=colours.muted, strokeDash=[2, 2])
+    bars = (
+        alt.Chart(_columns(moving, colours))
+        .mark_bar()
+        .encode(x=x, x2="to:Q", y=y, color=alt.Color("colour:N", scale=None))
     )
-    y = alt.Y("label:N", title=None, scale=alt.Scale(domain=steps["label"], padding=0.25))
-    base = alt.Chart().encode(y=y)
-    steps_only = [k != "end" for k in steps["kind"]]
-    links = alt.Chart(_some(columns, [True] * (len(rows) - 1) + [False])).mark_rule(
-        color=colours.muted, strokeWidth=1, strokeDash=[2, 2]
+    ends = alt.Chart(_columns([s for s in steps if s.kind == "end"], colours)).mark_point(
+        shape="diamond", filled=True, size=90, opacity=1, color=colours.text
     )
-    layers = [
-        links.encode(x="to:Q", y=y, y2="next:N"),
-        base.mark_bar()
-        .encode(x=x, x2="to:Q", color=alt.Color("colour:N", scale=None))
-        .properties(data=_some(columns, steps_only)),
-        base.mark_point(shape="diamond", filled=True, size=90, opacity=1, color=colours.text)
-        .encode(x=x)
-        .properties(data=_some(columns, [not s for s in steps_only])),
-        base.mark_text(align="left", dx=8)
-        .encode(x="edge:Q", text="text:N")
-        .properties(data=_some(columns, [not side for side in left])),
-    ]
-    if any(left):
-        layers.append(
-            base.mark_text(align="right", dx=-8)
-            .encode(x="edge:Q", text="text:N")
-            .properties(data=_some(columns, left))
-        )
-    if any(steps["error"]):
-        whisker = [e > 0 for e in steps["error"]]
-        layers.append(
-            base.mark_rule(strokeWidth=1.5)
-            .encode(x="low:Q", x2="high:Q")
-            .properties(data=_some(columns, whisker))
-        )
+    layers = [links.encode(x="to:Q", y=y, y2="next:N"), bars, ends.encode(x=x, y=y)]
+    sides: tuple[tuple[bool, Any, int], ...] = ((True, "right", -8), (False, "left", 8))
+    for side, align, dx in sides:
+        part = [step for step in steps if step.leftward is side]
+        text = alt.Chart(_columns(part, colours)).mark_text(align=align, dx=dx)
+        layers += [text.encode(x="edge:Q", y=y, text="text:N")] if part else []
+    doubtful = [step for step in moving if step.error]
+    whiskers = alt.Chart(_columns(doubtful, colours)).mark_rule(strokeWidth=1.5)
+    layers += [whiskers.encode(x="low:Q", x2="high:Q", y=y)] if doubtful else []
     return alt.layer(*layers).properties(height=alt.Step(28))
 
 
-def _some(columns: dict[str, list[Any]], chosen: list[bool]) -> Any:
+def _columns(steps: list[Step], colours: Palette) -> Any:
+    paint = {"gap": colours.missing, True: colours.raises, False: colours.lowers}
+    low, high = zip(*(step.whisker for step in steps), strict=True) if steps else ((), ())
     return figure.table(
         {
-            name: [v for v, c in zip(column, chosen, strict=True) if c]
-            for name, column in columns.items()
+            "label": [s.label for s in steps],
+            "from": [s.start for s in steps],
+            "to": [s.end for s in steps],
+            "low": low,
+            "high": high,
+            "edge": [
+                min(s.start, s.end, *s.whisker) if s.leftward else max(s.start, s.end, *s.whisker)
+                for s in steps
+            ],
+            "text": [_text(s) for s in steps],
+            "colour": [paint.get(s.kind, paint[s.move > 0]) for s in steps],
         }
     )
 
 
-def _alternative(
-    explanation: Attribution, found: reading.Sheet, steps: dict[str, list[Any]], whose: str
-) -> str:
-    said = f"Waterfall for {whose} ({explanation.method}): the {found.unit}"
-    said += f" goes from {brief(steps['from'][0])} to {brief(steps['to'][-1])}."
-    moves = [
-        f"{label} ({signed(move)})"
-        for label, move, kind in zip(steps["label"], steps["move"], steps["kind"], strict=True)
-        if kind == "feature" and move
-    ]
+def _links(steps: list[Step]) -> Any:
+    return figure.table(
+        {
+            "label": [step.label for step in steps[:-1]],
+            "next": [step.label for step in steps[1:]],
+            "to": [step.end for step in steps[:-1]],
+        }
+    )
+
+
+def _text(step: Step) -> str:
+    return brief(step.start) if step.kind == "end" else arrow(step.move)
+
+
+def _alternative(method: str, unit: str, steps: list[Step], whose: str) -> str:
+    said = f"Waterfall for {whose} ({method}): the {unit.removeprefix('the ')}"
+    said += f" goes from {brief(steps[0].start)} to {brief(steps[-1].start)}."
+    moves = [f"{s.label} ({signed(s.move)})" for s in steps if s.kind == "feature" and s.move]
     if not moves:
         return f"{said} No feature moves it."
     said += f" The greatest steps: {listed(moves[:3])}."
-    gap = [m for m, k in zip(steps["move"], steps["kind"], strict=True) if k == "gap"]
-    return said + (f" {signed(gap[0])} is not explained." if gap else "")
+    gap = next((step.move for step in steps if step.kind == "gap"), None)
+    return said + (f" {signed(gap)} is not explained." if gap is not None else "")

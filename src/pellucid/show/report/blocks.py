@@ -165,5 +165,6 @@ def cell(value: Any) -> Cell:
             text=f"{int(value):,}" if abs(int(value)) > 9999 else str(int(value)), sort=float(value)
         )
     if isinstance(value, (float, np.floating)):
-        return Cell(text=number(float(value)), sort=float(value))
+        known = bool(np.isfinite(value))
+        return Cell(text=number(float(value)) if known else "–", sort=float(value))
     return Cell(text="" if value is None else str(value))

@@ -273,8 +273,9 @@ def _quality(
         }
     classes = [str(c) for c in question.model.classes or ()]
     focus = str(question.labels[0])
-    two = {"positive": focus} if len(classes) == 2 else {}
-    at = {**two, "threshold": options.threshold} if two else {}
+    at: dict[str, Any] = {}
+    if len(classes) == 2:
+        at = {"positive": focus, "threshold": options.threshold}
     return {
         "scores": classification_scores(y, probability, classes, seed=question.seed, **at),
         "calibration": calibration(y, probability, classes, positive=focus),

@@ -7,7 +7,13 @@ import numpy as np
 from pellucid.show.report.blocks import DataTable, Finding, Findings, Section, table
 from pellucid.show.report.blocks import Facts as FactBlock
 from pellucid.show.report.facts import Facts
-from pellucid.show.words import brief, listed, percent
+from pellucid.show.words import listed, percent
+
+ALIKE = 0.9
+"""Rank correlation from which on two columns nearly say the same."""
+
+FEWEST = 10
+"""Complete rows without which no correlation is stated."""
 
 
 def section(facts: Facts) -> Section:
@@ -110,36 +116,33 @@ def data_findings(facts: Facts) -> tuple[Finding, ...]:
     ]
     if constant:
         found.append(Finding(text=f"The same value in all of these rows: {listed(constant)}."))
-    for first, second, strength in together(facts)[:5]:
-        found.append(
-            Finding(
-                text=f"{first} and {second} nearly say the same (rank correlation "
-                f"{brief(strength)}): how credit is split between them is partly convention."
-            )
+    found += [
+        Finding(
+            text=f"{listed(group)} nearly say the same (rank correlation of at least "
+            f"{ALIKE:g}): how credit is split between them is partly convention."
         )
+        for group in together(facts)
+    ]
     return tuple(found)
 
 
-def together(facts: Facts, least: float = 0.9) -> list[tuple[str, str, float]]:
-    """Pairs of numeric columns with a rank correlation beyond `least`, strongest first."""
-    numeric = [i for i, column in enumerate(facts.table.schema.values()) if not column.categories]
-    if len(numeric) < 2 or len(facts.table) < 10:
-        return []
+def together(facts: Facts) -> list[list[str]]:
+    """Groups of numeric columns that are linked by a rank correlation of at least `ALIKE`."""
+    from scipy.sparse.csgraph import connected_components
+    from scipy.stats import rankdata
+
+    kinds = facts.table.schema.values()
+    numeric = [i for i, column in enumerate(kinds) if column.kind in ("numeric", "date")]
     codes = facts.table.codes[:, numeric]
-    codes = np.where(
-        np.isnan(codes), np.nanmedian(np.where(np.isnan(codes).all(0), 0, codes), axis=0), codes
-    )
-    ranks = np.argsort(np.argsort(codes, axis=0), axis=0).astype(float)
-    varied = codes.std(axis=0) > 0
-    with np.errstate(invalid="ignore"):
-        strength = np.corrcoef(ranks, rowvar=False)
-    pairs = [
-        (facts.table.names[numeric[i]], facts.table.names[numeric[j]], float(strength[i, j]))
-        for i in range(len(numeric))
-        for j in range(i)
-        if varied[i] and varied[j] and abs(strength[i, j]) >= least
-    ]
-    return sorted(pairs, key=lambda pair: -abs(pair[2]))
+    codes = codes[~np.isnan(codes).any(axis=1)]
+    if len(codes) < FEWEST or codes.shape[1] < 2:
+        return []
+    varied = np.flatnonzero(np.ptp(codes, axis=0) > 0)
+    strength = np.atleast_2d(np.corrcoef(rankdata(codes[:, varied], axis=0), rowvar=False))
+    count, group = connected_components(np.abs(strength) >= ALIKE, directed=False)
+    members = [[facts.table.names[numeric[varied[i]]] for i in np.flatnonzero(group == g)]
+               for g in range(count)]  # fmt: skip
+    return [names for names in members if len(names) > 1]
 
 
 def _seen_before(facts: Facts) -> int:

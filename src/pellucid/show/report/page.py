@@ -104,7 +104,7 @@ def bundle() -> str:
 def _themes() -> dict[str, Any]:
     """The charts' configurations, and which colour of a light chart becomes which in the dark."""
     light, dark = theme.palette("light"), theme.palette("dark")
-    pairs = {}
+    pairs: dict[str, str] = {}
     for name, colour in vars(light).items():
         other = getattr(dark, name)
         both = [(colour, other)] if isinstance(colour, str) else zip(colour, other, strict=True)
@@ -119,8 +119,8 @@ def _drawable(figure: Figure) -> dict[str, Any]:
     spec.pop("title", None)
     alt = spec.pop("description", figure.question)
     if "width" in spec:
-        spec["width"] = "container"
-    return {**vars(figure), "spec": _inline(spec), "alt": alt, "wide": False}
+        spec.update(width="container", autosize={"type": "fit-x", "contains": "padding"})
+    return {**vars(figure), "spec": _inline(spec), "alt": alt}
 
 
 def _inline(value: Any) -> str:

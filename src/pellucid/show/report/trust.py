@@ -6,7 +6,7 @@ from pellucid.show.charts import agreement
 from pellucid.show.report.blocks import Block, Figure, Finding, Findings, Prose, Section, table
 from pellucid.show.report.facts import Facts
 from pellucid.show.report.origin import together
-from pellucid.show.words import listed
+from pellucid.show.words import counted, listed
 
 PROTECTED = ("age", "sex", "gender", "race", "ethnic", "religion", "nationality", "native_country",
              "marital", "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
@@ -102,11 +102,11 @@ def limits(facts: Facts) -> Section:
         particular.append(
             f"Only {len(facts.table):,} rows were judged: small differences mean little."
         )
-    pairs = together(facts)
-    if pairs:
+    groups = together(facts)
+    if groups:
         particular.append(
-            f"{len(pairs)} pairs of columns nearly say the same; do not read the split of credit "
-            "between their members as a finding."
+            f"{counted(sum(map(len, groups)), 'column')} nearly say the same as another; do not "
+            "read the split of credit between them as a finding."
         )
     failures = facts.evidence.failures
     if failures:
