@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,10 +33,14 @@ class Repeat(Question):
         return self.first.reference(most)
 
 
-def repeat(question: Question, first: Question, **changes: Any) -> Repeat:
-    """`question` with some of its fields changed and the reference rows of `first`."""
-    same = {field.name: getattr(question, field.name) for field in fields(Question)}
-    return Repeat(**{**same, "notes": [], **changes, "first": first})
+def repeat(
+    question: Question, first: Question, *, table: Table | None = None, seed: int | None = None
+) -> Repeat:
+    """`question` about another table or with another seed, with the reference rows of `first`."""
+    same: dict[str, Any] = {field.name: getattr(question, field.name) for field in fields(Question)}
+    same["table"] = question.table if table is None else table
+    same["seed"] = question.seed if seed is None else seed
+    return Repeat(**{**same, "notes": []}, first=first)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,12 +157,10 @@ class Evidence:
             raise CannotExplain("The explanation cannot be made again", got=self.unrepeatable)
         table: Table = self.question.table.take(rows)
         asked = repeat(
-            self.first,
+            replace(self.first, columns=self.question.columns, labels=self.question.labels),
             self.first,
             table=table if codes is None else table.with_codes(codes),
-            columns=self.question.columns,
-            labels=self.question.labels,
-            seed=self.first.seed if seed is None else seed,
+            seed=seed,
         )
         found = self.recipe.answer(asked, progress=False)
         if not isinstance(found, Attribution) or found.values.shape[:2] != table.shape:

@@ -238,8 +238,8 @@ def _some(
     if n <= rows:
         return repeat(question, question), attribution
     index = np.sort(generator(seed, "rows judged").choice(n, rows, replace=False))
-    notes = [f"{rows:,} of {n:,} rows were drawn at random to be judged (seed {seed})."]
-    shorter = repeat(question, question, table=question.table.take(index), notes=notes)
+    shorter = repeat(question, question, table=question.table.take(index))
+    shorter.note(f"{rows:,} of {n:,} rows were drawn at random to be judged (seed {seed}).")
     return shorter, attribution.isel(sample=index)
 
 

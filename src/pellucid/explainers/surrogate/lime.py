@@ -15,8 +15,8 @@ from pellucid.explainers.question import Question
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.maths.weighted_ridge import RidgeFits, weighted_ridge
 
-CELLS = 1 << 21
-"""Numbers in one block of designs: 16 MB."""
+CELLS = 1 << 16
+"""Numbers in one block of designs: half a megabyte, which stays in the cache of a core."""
 
 NAMED = ("categorical", "ordinal", "boolean")
 """Kinds of columns that are compared by sameness."""
