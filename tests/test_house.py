@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "lightgbm": {"models", "cli"},
     "skops": {"models"},
     "joblib": {"models"},
-    "pyarrow": {"data", "models", "cli"},
+    "pyarrow": {"data", "models", "cli", "testing"},
     "narwhals": {"core", "data", "models"},
     "numba": {"maths", "models"},
     "sklearn": {"data", "models", "cli", "testing"},

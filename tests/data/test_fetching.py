@@ -135,7 +135,7 @@ def test_a_converter_that_meets_another_file_is_no_crash(server: str) -> None:
             Origin(urls=(f"{server}/good",), member="table.csv"),
         ),
     )
-    with pytest.raises(Unreachable, match="other content than expected.*not the file expected"):
+    with pytest.raises(Unreachable, match=r"other content than expected.*not the file expected"):
         fetch(odd)
 
 

@@ -161,7 +161,7 @@ def test_a_truncated_parquet_file_is_damaged(tmp_path: Path) -> None:
 
 
 def test_an_absent_file_and_a_folder_are_unreadable(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="no file none.csv"):
+    with pytest.raises(UnreadableFile, match=r"no file none\.csv"):
         read_table(tmp_path / "none.csv")
     with pytest.raises(UnreadableFile, match="cannot be opened"):
         read_table(tmp_path)

@@ -81,6 +81,15 @@ def test_a_type_without_a_distance_or_a_sameness_is_refused_by_name(column) -> N
         Table.of(pa.table({"odd": column}))
 
 
+def test_objects_that_are_no_values_are_refused_by_name() -> None:
+    for odd in ([[1], [2]], [object(), object()], [{"a": 1}, {}]):
+        frame = pd.DataFrame({"odd": pd.Series(odd, dtype=object)})
+        with pytest.raises(WrongType, match="'odd'"):
+            Table.of(frame)
+    with pytest.raises(WrongType, match=r"'gap'.*seconds"):
+        Table.of(pd.DataFrame({"gap": pd.to_timedelta([1, 2], unit="s")}))
+
+
 def test_complex_numbers_periods_and_polars_objects_are_refused_by_name() -> None:
     with pytest.raises(WrongType, match="'x0'"):
         Table.of(np.ones((2, 2), dtype=complex))
@@ -208,6 +217,7 @@ def test_a_full_schema_rules() -> None:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), InvalidData, "share a name"),
         (pd.DataFrame([[1, 2]], columns=["1", 1]), InvalidData, "share a name"),
         (pa.table([[1], [2]], names=["a", "a"]), InvalidData, "share a name"),
+        (np.ma.array([[1.0, 2.0]], mask=[[True, False]]), WrongType, "filled"),
         ("table.csv", WrongType, "not a table"),
         (None, WrongType, "not a table"),
         (3.5, WrongType, "not a table"),

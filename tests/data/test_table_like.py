@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.core.errors import ColumnMismatch, InvalidData, WrongType
+from pellucid.core.errors import ColumnMismatch, InvalidData, InvalidSetting, WrongType
 from pellucid.data.table import Table
 
 TRAIN = pd.DataFrame(
@@ -96,6 +96,11 @@ def test_an_array_takes_the_names_of_the_old_table() -> None:
     assert Table.of(np.ones((1, 2)), like=like).names == ("a", "b")
     with pytest.raises(ColumnMismatch, match="3 columns"):
         Table.of(np.ones((1, 3)), like=like)
+
+
+def test_only_a_table_can_be_like() -> None:
+    with pytest.raises(InvalidSetting, match="`like` is a Table"):
+        Table.of(TRAIN, like=TRAIN)
 
 
 def test_a_table_is_read_again_as_another_one() -> None:

@@ -13,7 +13,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.core.errors import AxisError, InvalidData, UnknownName
+from pellucid.core.errors import AxisError, EmptyData, InvalidData, UnknownName
 from pellucid.data.table import Table
 
 TIMES = pd.to_datetime(
@@ -263,6 +263,8 @@ def test_rows_and_columns_are_taken_by_place_mask_slice_and_name() -> None:
     assert table.take(slice(1, None)).rows.tolist() == [8, 9]
     assert table.take(0).shape == (1, 2)
     assert table.select(["b"]).native().columns.tolist() == ["b"]
+    with pytest.raises(EmptyData, match="needs columns"):
+        table.select([])
     with pytest.raises(AxisError, match="no such rows"):
         table.take([5])
     moved = table.with_codes([[9, 0], [9, 1], [9, 2]])

@@ -21,7 +21,8 @@ from pellucid.data.datasets import load_dataset
 from pellucid.data.files import read_table, split_target, write_parquet
 from pellucid.data.planted import planted_additive
 from pellucid.data.table import Table
-columns = {"n": [1, None], "t": ["b", "a"], "d": [datetime.datetime(2024, 5, 1), None], "b": [True, False]}
+columns = {"n": [1, None], "t": ["b", "a"], "b": [True, False]}
+columns["d"] = [datetime.datetime(2024, 5, 1), None]
 codes = [Table.of(X).codes for X in (pa.table(columns), columns, pa.table(columns).to_pylist())]
 for other in codes[1:]:
     np.testing.assert_array_equal(codes[0], other)

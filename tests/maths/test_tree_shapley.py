@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from math import comb
 from typing import Any
 
 import lightgbm
@@ -204,3 +206,229 @@ def test_both_games_agree_with_enumeration(name: str, players: list[list[int]]) 
     np.testing.assert_allclose(
         found.base, predict(behind).reshape(len(behind), -1).mean(0), atol=rounding
     )
+
+
+def test_ten_rows_and_a_thousand_give_the_same_values() -> None:
+    """Few rows are worked out pattern by pattern, many by tables: two ways to one answer."""
+    for name in ("lightgbm, categories", "random forest, 3 classes, NaN", "xgboost, NaN"):
+        trees, _, _, rows, X = CASES[name]()
+        many = np.concatenate([rows, np.tile(X, (5, 1))])
+        for players in (ALONE, GROUPED):
+            game = {"player_of_column": owners(players)}
+            few = interventional(trees, rows, X[:50], **game).values
+            np.testing.assert_allclose(
+                interventional(trees, many, X[:50], **game).values[:7], few, atol=1e-13
+            )
+            one = [path_dependent(trees, row[None], **game).values[0] for row in rows]
+            np.testing.assert_allclose(
+                path_dependent(trees, many, **game).values[:7], one, atol=1e-14
+            )
+
+
+def test_threads_and_a_prepared_plan_change_nothing() -> None:
+    trees, _, _, _, X = xgboost_plain()
+    plan = prepare(trees)
+    one, two = path_dependent(trees, X), path_dependent(trees, X, plan=plan, threads=2)
+    np.testing.assert_array_equal(one.values, two.values)
+    one = interventional(trees, X, X[:20])
+    two = interventional(trees, X, X[:20], plan=plan, threads=2)
+    np.testing.assert_array_equal(one.values, two.values)
+
+
+def shap_values(model: Any, X: np.ndarray, background: np.ndarray | None = None) -> np.ndarray:
+    """shap's own C code in 64 bits, with parents' covers set to the sum of their children's."""
+    mode = "tree_path_dependent" if background is None else "interventional"
+    explainer = shap.TreeExplainer(model, background, feature_perturbation=mode)
+    ensemble = explainer.model
+    ensemble.model_type = "internal"  # else shap hands XGBoost and LightGBM back to themselves
+    for tree in range(len(ensemble.children_left)):
+        for node in reversed(range(ensemble.children_left.shape[1])):
+            left, right = ensemble.children_left[tree, node], ensemble.children_right[tree, node]
+            if left > 0:
+                weight = ensemble.node_sample_weight[tree]
+                weight[node] = weight[left] + weight[right]
+    values = np.asarray(explainer.shap_values(X, check_additivity=False))
+    return values[:, :, None] if values.ndim == 2 else values
+
+
+SINGLE = (CLEAN + RNG.normal(scale=1e-3, size=CLEAN.shape)).astype(np.float32).astype(np.float64)
+"""No row lies on a cut: there shap sends background rows of forests the wrong way, so that its
+values miss the forest's own prediction by 1e-3, while enumeration agrees with ours."""
+
+SHAP_CASES = {
+    "forest": lambda: RandomForestRegressor(8, max_depth=7, random_state=0).fit(SINGLE, TARGET),
+    "extra trees": lambda: ExtraTreesRegressor(8, max_depth=9, random_state=0).fit(SINGLE, TARGET),
+    "boosting": lambda: GradientBoostingClassifier(n_estimators=8).fit(SINGLE, LABEL > 0),
+    "histogram boosting": lambda: HistGradientBoostingRegressor(max_iter=8).fit(SINGLE, TARGET),
+    "isolation forest": lambda: IsolationForest(n_estimators=8, random_state=0).fit(SINGLE),
+    "xgboost": lambda: xgboost.XGBRegressor(n_estimators=8, max_depth=6).fit(SINGLE, TARGET),
+    "lightgbm": lambda: lightgbm.LGBMRegressor(n_estimators=8, verbose=-1).fit(SINGLE, TARGET),
+}
+
+
+def read(model: Any) -> Trees:
+    if isinstance(model, xgboost.XGBRegressor):
+        return xgboost_trees.read(model)
+    return (lightgbm_trees if "LGBM" in type(model).__name__ else sklearn_trees).read(model)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("name", SHAP_CASES)
+def test_both_games_agree_with_shap(name: str) -> None:
+    model = SHAP_CASES[name]()
+    trees, rows, behind = read(model), SINGLE[:25], SINGLE[100:140]
+    scale = np.abs(trees.predict(rows)).max()
+    # Isolation forests: shap rounds the mean path length of a leaf with a coarser constant.
+    rounding = 1e-6 if name == "isolation forest" else 1e-9
+    np.testing.assert_allclose(
+        path_dependent(trees, rows).values, shap_values(model, rows), atol=rounding * scale
+    )
+    # shap keeps the weights of its interventional game in 32 bits; enumeration above is exact.
+    np.testing.assert_allclose(
+        interventional(trees, rows, behind).values,
+        shap_values(model, rows, behind),
+        atol=max(rounding, 2e-7) * scale,
+    )
+
+
+def test_dart_weights_count_in_both_games() -> None:
+    """Against enumeration: shap 0.51 drops DART's tree weights from its interventional game."""
+    trees, _, predict, rows, X = xgboost_plain(booster="dart", rate_drop=0.6, one_drop=True)
+    truth = brute.interventional(predict, rows, X[100:109], ALONE)
+    np.testing.assert_allclose(interventional(trees, rows, X[100:109]).values, truth, atol=2e-6)
+    found = path_dependent(trees, rows)
+    np.testing.assert_allclose(found.base + found.values.sum(1), trees.predict(rows), atol=1e-12)
+
+
+def chain(players: int, share: float) -> Trees:
+    """A leaf worth 1 behind one test per player, each passed by `share` of the training rows."""
+    inner, weight = np.arange(players), share ** np.arange(players + 1)
+    stop = np.full(players + 1, -1)
+    tree = Tree(
+        left=np.concatenate([np.append(inner[1:], 2 * players), stop]),
+        right=np.concatenate([players + inner, stop]),
+        feature=np.concatenate([inner, stop]),
+        threshold=np.zeros(2 * players + 1),
+        missing_left=np.zeros(2 * players + 1, dtype=bool),
+        cover=np.concatenate([weight[:-1], weight[:-1] * (1 - share), weight[-1:]]),
+        value=np.append(np.zeros(2 * players), 1.0)[:, None],
+    )
+    return Trees.join([tree], base=np.zeros(1), columns=players)
+
+
+@pytest.mark.parametrize("players", [1, 5, 12, 21, 62, 63, 130])
+def test_a_chain_of_tests_has_its_closed_form(players: int) -> None:
+    """All tests are alike, so those who pass share alike what they make together."""
+    trees = chain(players, 0.9)
+    passing = -np.ones((1, players))
+    found = path_dependent(trees, passing)
+    np.testing.assert_allclose(found.base, 0.9**players)
+    np.testing.assert_allclose(found.values, (1 - 0.9**players) / players, atol=1e-13)
+
+    behind = np.where(np.arange(players) < players // 3, -1.0, 1.0)[None]
+    needed = players - players // 3  # the background row passes the first third by itself
+    truth = np.where(behind[0] < 0, 0.0, 1.0 / needed)
+    for rows in (passing, np.repeat(passing, 5000, axis=0)):
+        values = interventional(trees, rows, behind).values
+        np.testing.assert_allclose(values[:, :, 0], np.tile(truth, (len(rows), 1)), atol=1e-13)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.999, 1.0])
+def test_a_path_of_130_players_stays_exact(share: float) -> None:
+    """Half the tests fail; shap's recursion loses all digits on such paths."""
+    players, fails = 130, 65
+    row = np.where(np.arange(players) < fails, 1.0, -1.0)[None]
+    found = path_dependent(chain(players, share), row).values[0, :, 0]
+    for player, passes in ((0, 0.0), (players - 1, 1.0)):
+        # A coalition is worth something only if none of its members fails, and then the product
+        # of the shares of all absent players.
+        others = players - fails - int(passes)
+        total = 0.0
+        for size in range(others + 1):
+            absent = share ** (players - 1 - size)
+            total += comb(others, size) / comb(players - 1, size) * absent * (passes - share)
+        np.testing.assert_allclose(found[player], total / players, atol=1e-13)
+
+
+def test_a_deep_forest_adds_up() -> None:
+    X = RNG.normal(size=(3000, 60)) * (RNG.random((3000, 60)) < 0.1)
+    model = ExtraTreesRegressor(1, max_features=1, random_state=0).fit(X, RNG.normal(size=3000))
+    trees = sklearn_trees.read(model)
+    assert trees.depth > 40
+    for found in (path_dependent(trees, X[:40]), interventional(trees, X[:40], X[-30:])):
+        predicted = found.base + found.values.sum(1)
+        np.testing.assert_allclose(predicted, trees.predict(X[:40]), atol=1e-11)
+
+
+def test_two_outputs_share_the_walk() -> None:
+    Y = np.stack([TARGET, TARGET**2], axis=1)
+    model = RandomForestRegressor(3, max_depth=6, random_state=0).fit(CLEAN, Y)
+    both = sklearn_trees.read(model)
+    found = path_dependent(both, CLEAN[:9]), interventional(both, CLEAN[:9], CLEAN[50:60])
+    for k in range(2):
+        alone = Trees(**{**vars_of(both), "value": both.value[:, [k]], "base": both.base[[k]]})
+        one = path_dependent(alone, CLEAN[:9]), interventional(alone, CLEAN[:9], CLEAN[50:60])
+        for a, b in zip(found, one, strict=True):
+            np.testing.assert_allclose(a.values[:, :, [k]], b.values, atol=1e-12)
+            np.testing.assert_allclose(a.base[[k]], b.base)
+
+
+def vars_of(trees: Trees) -> dict[str, Any]:
+    return {f.name: getattr(trees, f.name) for f in fields(trees)}
+
+
+def test_a_test_without_training_rows_is_split_in_halves() -> None:
+    """The right child has no cover: rows without player 1 go half and half below it."""
+    tree = Tree(
+        left=np.array([1, -1, 3, -1, -1]),
+        right=np.array([2, -1, 4, -1, -1]),
+        feature=np.array([0, -1, 1, -1, -1]),
+        threshold=np.zeros(5),
+        missing_left=np.zeros(5, dtype=bool),
+        cover=np.array([10.0, 10.0, 0.0, 0.0, 0.0]),
+        value=np.array([0.0, 1.0, 0.0, 5.0, 9.0])[:, None],
+    )
+    trees = Trees.join([tree], base=np.zeros(1), columns=2)
+    found = path_dependent(trees, np.array([[1.0, 1.0], [-1.0, 1.0]]))
+    # v() = 1, v({0}) = 7, v({1}) = 1, v({0, 1}) = 9 for the first row; always 1 for the second.
+    np.testing.assert_allclose(found.values[:, :, 0], [[7.0, 1.0], [0.0, 0.0]], atol=1e-15)
+    np.testing.assert_allclose(found.base, 1.0)
+
+
+def test_trees_without_a_test_only_move_the_base() -> None:
+    model = DecisionTreeRegressor().fit(CLEAN, np.full(ROWS, 3.0))
+    trees = sklearn_trees.read(model)
+    for found in (path_dependent(trees, CLEAN[:4]), interventional(trees, CLEAN[:4], CLEAN[4:6])):
+        assert found.values.shape == (4, 5, 1)
+        assert not found.values.any()
+        np.testing.assert_allclose(found.base, 3.0)
+
+
+def test_thousands_of_columns_and_unused_players() -> None:
+    X = RNG.normal(size=(60, 4000))
+    trees = sklearn_trees.read(RandomForestRegressor(5, random_state=0).fit(X, X[:, 17]))
+    for found in (path_dependent(trees, X), interventional(trees, X, X[:7])):
+        np.testing.assert_allclose(found.base + found.values.sum(1), trees.predict(X), atol=1e-12)
+        unused = np.setdiff1d(np.arange(4000), trees.feature)
+        assert not found.values[:, unused].any()
+    wider = path_dependent(trees, X[:2], np.zeros(4000, dtype=int), n_players=3)
+    assert wider.values.shape == (2, 3, 1)
+    assert not wider.values[:, 1:].any()
+
+
+def test_no_rows_give_no_values() -> None:
+    trees = chain(3, 0.5)
+    assert path_dependent(trees, np.zeros((0, 3))).values.shape == (0, 3, 1)
+    assert interventional(trees, np.zeros((0, 3)), np.zeros((1, 3))).values.shape == (0, 3, 1)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    trees, row = chain(3, 0.5), np.zeros((1, 3))
+    with pytest.raises(EmptyData, match="background"):
+        interventional(trees, row, np.zeros((0, 3)))
+    with pytest.raises(InvalidSetting, match="do not fit"):
+        path_dependent(trees, row, np.array([0, 1]))
+    with pytest.raises(InvalidSetting, match="fewer players"):
+        path_dependent(trees, row, np.array([0, 1, 5]), n_players=2)
+    with pytest.raises(ColumnMismatch, match="wrong shape"):
+        path_dependent(trees, np.zeros((1, 4)))

@@ -109,6 +109,20 @@ def test_shares_of_another_row_are_caught_in_a_pipeline(mixed) -> None:
     assert failed >= {"additivity", "stability"}
 
 
+def test_a_saved_sampler_is_run_again_with_its_own_settings(forest, tmp_path) -> None:
+    model, X, background = forest
+    att = pel.explain(model, X, background=background, method="lime", budget=400, seed=3)
+    again = pel.Attribution.load(att.save(tmp_path / "lime.zip"))
+    first, second = (
+        pel.evaluate(
+            each, model, X, background=background, metrics=["stability", "reseeding"], seed=0
+        )
+        for each in (att, again)
+    )
+    assert first.to_dict()["rows"] == second.to_dict()["rows"]
+    assert first["stated_error"].passed
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

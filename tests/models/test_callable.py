@@ -155,6 +155,10 @@ def test_the_fingerprint_of_a_function_follows_its_code_and_what_it_holds() -> N
 
 
 def test_what_is_no_table_is_refused() -> None:
+    mixed = np.array([[1.0, "a"], ["b", 2.0]] * 3, dtype=object)
+    named = LogisticRegression().fit(pytest.importorskip("pandas").DataFrame({"a": Y, "b": Y}), Y)
+    with pytest.raises(WrongType, match="mixes"):
+        as_model(named).predict(mixed, "logit")
     for wrong in ("text", 3, [1, 2], None, {"a": [1, 2], "b": [1]}, [{"a": 1}, {"a": "x"}]):
         with pytest.raises(WrongType):
             as_model(total).predict(wrong, "raw")

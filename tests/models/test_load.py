@@ -19,6 +19,7 @@ import zlib
 import joblib
 import numpy as np
 import pytest
+import sklearn.base
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -115,9 +116,8 @@ def test_the_imports_of_honest_files_are_all_found_without_loading(tmp_path) -> 
     for number, compress in enumerate((0, 3, ("gzip", 3), ("xz", 1))):
         path = tmp_path / f"forest{number}"
         model = make_pipeline(StandardScaler(), FOREST, memory=None)
-        joblib.dump(
-            {"m": model, "f": np.asfortranarray(X), "u": np.array(["ab", "c"])}, path, compress
-        )
+        arrays = [np.asfortranarray(X), np.array(["ab", "c"]), np.array([1, None], dtype=object)]
+        joblib.dump({"m": model, "arrays": arrays, "last": {1}}, path, compress)
         file = describe_file(path)
         assert file.notes == ()
         assert file.imports == really_imported(path.read_bytes())
@@ -148,7 +148,7 @@ def test_a_scan_that_breaks_off_says_so_and_shows_what_it_can() -> None:
     assert "os.system" in cut.imports
     assert scan(data).complete
     computed = scan(b"\x80\x04\x8c\x02os\x94cbuiltins\ngetattr\n\x93.")
-    assert "os.?" in computed.imports or not computed.complete
+    assert "os.?" in computed.imports
 
 
 def test_a_file_that_says_how_long_it_is_and_lies_is_read_no_further() -> None:
@@ -184,7 +184,7 @@ def test_with_trust_a_pickle_is_loaded(tmp_path) -> None:
         assert as_model(model).fingerprint() == as_model(FOREST).fingerprint()
 
 
-def test_a_missing_package_and_another_version_are_said(tmp_path) -> None:
+def test_a_missing_package_and_another_version_are_said(tmp_path, monkeypatch) -> None:
     path = tmp_path / "m.pkl"
     path.write_bytes(b"cno_such_package.models\nNet\n.")
     with pytest.raises(UnreadableFile, match="no_such_package, which is not installed"):
@@ -193,16 +193,11 @@ def test_a_missing_package_and_another_version_are_said(tmp_path) -> None:
     with pytest.raises(UnreadableFile, match="MyOwnModel"):
         load_model(path, trust=True)
     fitted = LogisticRegression().fit(X, Y)
-    path.write_bytes(pickle.dumps(fitted).replace(b"_sklearn_version\x94\x8c\x05", _old(fitted)))
+    monkeypatch.setattr(sklearn.base, "__version__", "1.3.0")
+    path.write_bytes(pickle.dumps(fitted))
+    monkeypatch.undo()
     _, file = load_model(path, trust=True)
     assert any("version" in note for note in file.notes)
-
-
-def _old(fitted) -> bytes:
-    import sklearn
-
-    assert len(sklearn.__version__) == 5
-    return b"_sklearn_version\x94\x8c\x051.3.0\x94ub.#"[:24]
 
 
 boosted = pytest.importorskip("xgboost")

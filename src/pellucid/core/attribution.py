@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class Attribution(Explanation):
         """Whether no value has a sampling error."""
         return not np.any(self.error)
 
-    def sel(self, **labels: Any) -> Self:
+    def sel(self, **labels: Any) -> Attribution:
         """Select by label: one label drops the axis; a list, or a slice of labels, keeps it."""
         found = {}
         for dim, wanted in labels.items():
@@ -96,7 +96,7 @@ class Attribution(Explanation):
             found[dim] = axes.places(dim, self.coords[dim], wanted)
         return self.isel(**found)
 
-    def isel(self, **places: Indexer) -> Self:
+    def isel(self, **places: Indexer) -> Attribution:
         """Select by position: an integer drops the axis; a slice or list keeps it."""
         result = self
         for dim, given in places.items():
@@ -105,19 +105,19 @@ class Attribution(Explanation):
             result = result._indexed(dim, index)
         return result
 
-    def sum(self, dim: str) -> Self:
+    def sum(self, dim: str) -> Attribution:
         """Sum over one axis; the error is the sum of errors, an upper bound whatever correlates."""
         return self._reduced(dim, np.sum)
 
-    def mean(self, dim: str) -> Self:
+    def mean(self, dim: str) -> Attribution:
         """Mean over one axis; the error is the mean of errors, an upper bound."""
         return self._reduced(dim, np.mean)
 
-    def abs(self) -> Self:
+    def abs(self) -> Attribution:
         """Magnitudes; they no longer add up, so base and output go."""
         return replace(self, values=np.abs(self.values), base=None, output=None)
 
-    def top(self, k: int) -> Self:
+    def top(self, k: int) -> Attribution:
         """The `k` features with the greatest mean magnitude, greatest first.
 
         The other shares are left out, so what remains no longer adds up to the output.
@@ -173,7 +173,7 @@ class Attribution(Explanation):
             checked[name] = freeze(array, array.dtype)
         return checked
 
-    def _indexed(self, dim: str, index: Indexer) -> Self:
+    def _indexed(self, dim: str, index: Indexer) -> Attribution:
         axis = self.dims.index(dim)
         place: Any = (slice(None),) * axis + (index,)
         dropped = isinstance(index, int)
@@ -195,7 +195,7 @@ class Attribution(Explanation):
             changes["inputs"] = {name: column[index] for name, column in self.inputs.items()}
         return replace(self, **changes)
 
-    def _reduced(self, dim: str, how: Any) -> Self:
+    def _reduced(self, dim: str, how: Any) -> Attribution:
         axis = axes.axis_number("Attribution", self.dims, dim)
         changes: dict[str, Any] = {
             "values": how(self.values, axis=axis),
@@ -231,7 +231,7 @@ class Attribution(Explanation):
     @classmethod
     def _build(
         cls, fields: dict[str, Any], arrays: dict[str, np.ndarray], provenance: Provenance
-    ) -> Self:
+    ) -> Attribution:
         inputs = None
         if "inputs" in fields:
             inputs = {

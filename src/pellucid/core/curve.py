@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Curve(Explanation):
         if self.weight is not None:
             put(self, "weight", self._shaped("weight", self.weight, (points,)))
 
-    def sel(self, **labels: Any) -> Self:
+    def sel(self, **labels: Any) -> Curve:
         """Select by label on any axis but ``"point"``."""
         found = {}
         for dim, wanted in labels.items():
@@ -81,7 +81,7 @@ class Curve(Explanation):
             found[dim] = axes.places(dim, self._coords[dim], wanted)
         return self.isel(**found)
 
-    def isel(self, **places: Indexer) -> Self:
+    def isel(self, **places: Indexer) -> Curve:
         """Select by position; an integer drops the axis (``"point"`` stays, so give it a slice)."""
         result = self
         for dim, given in places.items():
@@ -94,7 +94,7 @@ class Curve(Explanation):
             result = result._indexed(dim, axis, index)
         return result
 
-    def mean(self, dim: str) -> Self:
+    def mean(self, dim: str) -> Curve:
         """Mean over one axis, such as ICE over ``"sample"``; the band goes."""
         axis = axes.axis_number("Curve", self.dims, dim)
         if dim == "point":
@@ -141,7 +141,7 @@ class Curve(Explanation):
             )
         return array
 
-    def _indexed(self, dim: str, axis: int, index: Indexer) -> Self:
+    def _indexed(self, dim: str, axis: int, index: Indexer) -> Curve:
         place: Any = (slice(None),) * axis + (index,)
         dropped = isinstance(index, int)
         coords = {d: c for d, c in self._coords.items() if d not in (dim, "point")}
@@ -180,7 +180,7 @@ class Curve(Explanation):
     @classmethod
     def _build(
         cls, fields: dict[str, Any], arrays: dict[str, np.ndarray], provenance: Provenance
-    ) -> Self:
+    ) -> Curve:
         return cls(
             feature=fields["feature"],
             grid=fields["grid"] if fields["categorical"] else arrays["grid"],

@@ -33,7 +33,7 @@ def modules(package: str) -> dict[str, str]:
 
 def names(package: str) -> tuple[str, ...]:
     """The names of all recipes below `package`, and of those other packages bring."""
-    inside = (name for name, module in modules(package).items() if _recipe_in(module))
+    inside = (name for name, module in modules(package).items() if recipe_in(module))
     return tuple(sorted({*inside, *_outside()}))
 
 
@@ -46,7 +46,7 @@ def find(package: str, name: str) -> type[Recipe]:
         If there is none; says which name is close.
     """
     module = modules(package).get(name)
-    recipe = _recipe_in(module) if module else None
+    recipe = recipe_in(module) if module else None
     if recipe is not None:
         return recipe
     if name in _outside():
@@ -54,7 +54,8 @@ def find(package: str, name: str) -> type[Recipe]:
     raise UnknownName.among("method", name, names(package))
 
 
-def _recipe_in(module: str) -> type[Recipe] | None:
+def recipe_in(module: str) -> type[Recipe] | None:
+    """The recipe that `module` is named after, or `None` if it holds none."""
     loaded: ModuleType = importlib.import_module(module)
     stem = module.rpartition(".")[2]
     for item in vars(loaded).values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Scores(Explanation):
         """The checks that failed."""
         return tuple(row for row in self.rows if row.passed is False)
 
-    def sel(self, *, metric: str | None = None, group: str | None = None) -> Self:
+    def sel(self, *, metric: str | None = None, group: str | None = None) -> Scores:
         """The rows of one metric, of one group, or of both."""
         if metric is not None and metric not in self.metrics:
             raise UnknownName.among("metric", metric, self.metrics)
@@ -116,7 +116,7 @@ class Scores(Explanation):
     @classmethod
     def _build(
         cls, fields: dict[str, Any], arrays: dict[str, np.ndarray], provenance: Provenance
-    ) -> Self:
+    ) -> Scores:
         numbers = ("value", "low", "high")
         rows = (
             Score(**{**row, **{k: np.nan for k in numbers if row[k] is None}})

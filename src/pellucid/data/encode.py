@@ -24,6 +24,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 EXACT_INTEGER = 2**53  # above it, neighbouring whole numbers share one float64
 TICKS_PER_DAY = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 864 * 10**11}
 FIXES = {
+    "timedelta64": "Turn it into a number, such as seconds",
     "duration": "Turn it into a number, such as seconds",
     "time32": "Turn it into a number, such as hours",
     "time64": "Turn it into a number, such as hours",
@@ -76,7 +77,7 @@ def encode_numpy(name: str, values: npt.NDArray[Any]) -> Encoded:
         return replace(_objects(name, values.astype(object)), dtype=values.dtype)
     if kind == "O":
         return _objects(name, values)
-    raise _wrong_type(name, str(values.dtype))
+    raise _wrong_type(name, str(values.dtype), FIXES.get(values.dtype.name.split("[")[0]))
 
 
 def encode_arrow(name: str, values: pa.Array) -> Encoded:
@@ -279,7 +280,7 @@ def _objects(name: str, values: npt.NDArray[Any]) -> Encoded:
 
     try:
         found = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         found = _mixed(name, values, error)
     encoded = encode_arrow(name, one_chunk(found))
     gone = np.flatnonzero(np.isnan(encoded.codes))
@@ -303,6 +304,8 @@ def _mixed(name: str, values: npt.NDArray[Any], error: Exception) -> pa.Array:
     if present and all(issubclass(t, np.datetime64) for t in present):
         dates = [None if _means_missing(type(v)) else v for v in values]
         return pa.array(np.array(dates, dtype="M8[us]"))
+    if len(present) == 1:
+        raise _wrong_type(name, next(iter(present)).__name__) from error
     usual = max(present, key=present.__getitem__, default=object)
     odd = [v for v in values if type(v) is not usual and not _means_missing(type(v))]
     raise WrongType(

@@ -84,10 +84,9 @@ def one_batch(table: pa.Table) -> pa.RecordBatch:
 def _dataframe(X: Any) -> Read:
     try:
         frame = nw.from_native(X, pass_through=True, allow_series=True)
-    except nw.exceptions.DuplicateError as error:
-        raise InvalidData(
-            "Two columns share a name", got=str(error), fix="Rename or drop one of them"
-        ) from error
+    except nw.exceptions.DuplicateError:
+        refuse_duplicates(map(str, getattr(X, "column_names", None) or X.columns))
+        raise
     notes: tuple[str, ...] = ()
     if isinstance(frame, nw.LazyFrame):
         polars = frame.implementation.is_polars()
@@ -214,6 +213,12 @@ def _numpy(X: npt.NDArray[Any], names: Sequence[str] | None) -> Read:
         )
     if X.ndim != 2:
         raise InvalidData("A table has two axes, sample and feature", got=f"{X.ndim} axes")
+    if isinstance(X, np.ma.MaskedArray):
+        raise WrongType(
+            "A masked array hides its missing values",
+            got=type(X).__name__,
+            fix="Give X.astype(float).filled(numpy.nan)",
+        )
     _refuse_empty(X.shape)
     named = _array_names(names, X.shape[1])
     return Read(

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.core.errors import AxisError, ColumnMismatch, InvalidData, UnknownName
+from pellucid.core.errors import (
+    AxisError,
+    ColumnMismatch,
+    EmptyData,
+    InvalidData,
+    InvalidSetting,
+    UnknownName,
+)
 from pellucid.data.encode import TICKS_PER_DAY, FloatArray, ticks
 from pellucid.data.frames import Read, read_frame
 from pellucid.data.native import Frame, Native, give, one_number_type, with_levels
@@ -107,6 +114,10 @@ class Table:
         >>> table.codes.tolist()
         [[31.0, 0.0], [47.0, nan]]
         """
+        if like is not None and not isinstance(like, Table):
+            raise InvalidSetting(
+                "`like` is a Table", got=type(like).__name__, fix="Give Table.of(…) of it"
+            )
         if isinstance(X, Table):
             if like is None and schema is None and names is None:
                 return X
@@ -189,6 +200,8 @@ class Table:
     def select(self, columns: Sequence[int | str]) -> Table:
         """Some of the columns, in the order asked for."""
         places = [self.position(column) for column in columns]
+        if not places:
+            raise EmptyData("A table needs columns", got="none of them", allowed=self.names)
         schema = Schema(self.schema[self.names[j]] for j in places)
         frame = self._frame.select(places)
         return replace(self, schema=schema, codes=self.codes[:, places], _frame=frame)

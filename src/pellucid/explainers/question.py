@@ -251,8 +251,9 @@ def ask(
     )
     if reference is not None:
         reference = Table.of(reference, like=table)
-    notes = [*adapter.notes, *adapter.check(table.native())]
+    arranged = adapter.check(table.native())  # a bare function shows only now what it answers
     chosen = _scale(adapter, scale)
+    notes = [*adapter.notes_on(chosen), *arranged, *table.notes]
     columns, labels, complement = _outputs(adapter, table, chosen, target)
     return Question(
         model=adapter,

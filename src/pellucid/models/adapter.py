@@ -19,6 +19,7 @@ from pellucid.core.errors import (
     WrongType,
 )
 from pellucid.models import frames
+from pellucid.models.scales import CLIPPED
 
 if TYPE_CHECKING:
     from pellucid.models.linear import Linear
@@ -93,6 +94,10 @@ class Model(ABC):
     @abstractmethod
     def _outputs(self, X: Any, scale: str) -> Any:
         """The library's answer, `(sample,)` or `(sample, output)`, for arranged columns."""
+
+    def notes_on(self, scale: str) -> tuple[str, ...]:
+        """The notes that matter for an explanation on this scale."""
+        return tuple(note for note in self.notes if note != CLIPPED or scale == "logit")
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
         """What the model says about each row.

@@ -97,7 +97,10 @@ def named(X: np.ndarray, columns: tuple[str, ...]) -> Any:
     """A frame that holds the array's columns under these names, its texts and numbers apart."""
     import pyarrow as pa
 
-    return pa.table({name: pa.array(_tidy(X[:, j])) for j, name in enumerate(columns)})
+    try:
+        return pa.table({name: pa.array(_tidy(X[:, j])) for j, name in enumerate(columns)})
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise WrongType("A column mixes kinds of values", got=str(error).split("\n")[0]) from error
 
 
 def unnamed(X: Any) -> np.ndarray:

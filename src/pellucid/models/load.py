@@ -141,7 +141,7 @@ def _look(path: Path) -> tuple[ModelFile, bytes]:
         tier, imports = "trusted", found.imports
         notes = () if found.complete else ("The list of imports may be incomplete.",)
     elif kind == "skops":
-        imports = tuple(sorted(_skops().get_untrusted_types(data=data)))
+        imports = _skops_types(data, path.name)
         tier = "reviewed" if REVIEWED_TYPES.issuperset(imports) else "trusted"
     digest = hashlib.sha256(data).hexdigest()
     return ModelFile(
@@ -234,6 +234,16 @@ def _skops() -> Any:
             fix="Run: pip install -U skops",
         )
     return skops.io
+
+
+def _skops_types(data: bytes, name: str) -> tuple[str, ...]:
+    """What a skops file holds beyond skops' own list, found without loading it."""
+    try:
+        return tuple(sorted(_skops().get_untrusted_types(data=data)))
+    except FAILURES as error:
+        raise UnreadableFile(
+            f"{name} is damaged", got=str(error), allowed="a skops file"
+        ) from error
 
 
 def _load_skops(data: bytes, file: ModelFile) -> Any:

@@ -26,7 +26,6 @@ PUTS = frozenset(["PUT", "BINPUT", "LONG_BINPUT"])
 GETS = frozenset(["GET", "BINGET", "LONG_BINGET"])
 TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 CALLS = frozenset(["REDUCE", "NEWOBJ", "NEWOBJ_EX"])
-ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 LETTER_BYTES = {"U": 4}
 SAFE_REGEX = re.compile(rb"c([A-Za-z_][\w.]{0,80})\n([A-Za-z_][\w.]{0,80})\n")
 
@@ -47,6 +46,13 @@ class Scan:
     complete: bool
 
 
+@dataclass(frozen=True)
+class _Global:
+    """A name that loading would import."""
+
+    name: str
+
+
 @dataclass
 class _Made:
     """What a call would make: by which global, from which arguments, with which state."""
@@ -54,6 +60,9 @@ class _Made:
     maker: Any
     arguments: Any = None
     state: Any = None
+
+
+ARRAY = _Global("joblib.numpy_pickle.NumpyArrayWrapper")
 
 
 @dataclass
@@ -97,7 +106,7 @@ def is_pickle(data: bytes) -> bool:
     """Whether the bytes are a pickle of any protocol, judged by their opcodes."""
     if data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return True
-    if data[:1] not in b"(c]}IFLNSV\x80" or not data:
+    if data[:1] not in b"(c])}IFGJKLMNSTUVX\x80" or not data:
         return False
     try:
         *_, last = _opcodes(io.BytesIO(data))
@@ -158,10 +167,8 @@ def _name(m: _Machine, name: str, argument: Any) -> None:
     else:
         dotted = ".".join(str(argument).split(" ", 1))
     m.imports.add(dotted)
-    if name == "INST":
-        m.stack.append(_Made(dotted, tuple(_pop_to_mark(m))))
-    else:
-        m.stack.append(dotted)
+    found = _Global(dotted)
+    m.stack.append(_Made(found, tuple(_pop_to_mark(m))) if name == "INST" else found)
 
 
 def _fill(m: _Machine, name: str) -> None:

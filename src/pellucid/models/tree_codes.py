@@ -102,13 +102,14 @@ def _numeric_cuts(
     cut = np.full(len(slot), -1, dtype=np.int32)
     numeric = np.flatnonzero((slot >= 0) & (sizes == 0))
     order = numeric[np.lexsort((trees.threshold[numeric], slot[numeric]))]
-    new_slot = np.diff(slot[order], prepend=-1) != 0
-    new_cut = new_slot | (np.diff(trees.threshold[order], prepend=np.nan) != 0)
+    cuts, own = trees.threshold[order], slot[order]
+    new_cut = np.ones(len(order), dtype=np.bool_)
+    new_cut[1:] = (own[1:] != own[:-1]) | (cuts[1:] != cuts[:-1])
     rank = np.cumsum(new_cut) - 1
-    counts = np.bincount(slot[order][new_cut], minlength=slots)
+    counts = np.bincount(own[new_cut], minlength=slots)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    cut[order] = rank - start[slot[order]]
-    return trees.threshold[order][new_cut], start, cut
+    cut[order] = rank - start[own]
+    return cuts[new_cut], start, cut
 
 
 def _category_table(

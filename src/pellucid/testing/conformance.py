@@ -78,7 +78,7 @@ def require(holds: bool | np.bool_, otherwise: str) -> None:
         raise ConformanceError(otherwise)
 
 
-def ask(recipe: Explainer, case: Case, **changes: Any) -> tuple[Explanation, ...]:
+def _ask(recipe: Explainer, case: Case, **changes: Any) -> tuple[Explanation, ...]:
     """The recipe's answer for the case, always as a tuple."""
     given = {"background": case.background, "y": case.y, "seed": 3, "progress": False, **changes}
     X = given.pop("X", case.X)
@@ -104,26 +104,26 @@ def alike(first: np.ndarray, second: np.ndarray) -> bool:
 
 def same_seed_same_answer(recipe: Explainer, case: Case) -> None:
     """Two runs with one seed are bit by bit the same."""
-    first, second = numbers(ask(recipe, case)), numbers(ask(recipe, case))
+    first, second = numbers(_ask(recipe, case)), numbers(_ask(recipe, case))
     require(np.array_equal(first, second), f"differs by {np.abs(first - second).max():.2g}")
 
 
 def the_seed_is_recorded(recipe: Explainer, case: Case) -> None:
     """A drawn seed gives the same answer when it is given back."""
-    found = ask(recipe, case, seed=None)
+    found = _ask(recipe, case, seed=None)
     if recipe.exact:
         require(found[0].seed is None, "an exact method records a seed")
         return
-    again = ask(recipe, case, seed=found[0].seed)
+    again = _ask(recipe, case, seed=found[0].seed)
     require(np.array_equal(numbers(found), numbers(again)), "the recorded seed gives other values")
 
 
 def rows_together_equal_rows_apart(recipe: Explainer, case: Case) -> None:
     """What is said of a row does not depend on the rows beside it."""
-    together = ask(recipe, case)
+    together = _ask(recipe, case)
     require("sample" in getattr(together[0], "dims", ()), "the answer has no rows")
     for i in range(len(case.X)):
-        apart = ask(recipe, case, X=case.X[i : i + 1], y=case.y[i : i + 1])
+        apart = _ask(recipe, case, X=case.X[i : i + 1], y=case.y[i : i + 1])
         for whole, alone in zip(together, apart, strict=True):
             own = np.ravel(whole.isel(sample=[i]).values)  # type: ignore[attr-defined]
             require(alike(own, numbers((alone,))), f"row {i} alone differs")
@@ -140,8 +140,8 @@ def a_frame_equals_an_array(recipe: Explainer, case: Case) -> None:
 
     if not hasattr(case.model, "predict"):
         return  # a bare function takes the kind of table that it takes
-    array = numbers(ask(recipe, case))
-    framed = numbers(ask(recipe, case, X=frame(case.X), background=frame(case.background)))
+    array = numbers(_ask(recipe, case))
+    framed = numbers(_ask(recipe, case, X=frame(case.X), background=frame(case.background)))
     require(alike(array, framed), f"differs by {np.abs(array - framed).max():.2g}")
 
 
@@ -149,7 +149,7 @@ def nothing_given_is_changed(recipe: Explainer, case: Case) -> None:
     """The rows, the background, the answers and the model are as they were."""
     before = copy.deepcopy((case.X, case.background, case.y))
     model = _frozen(case.model)
-    ask(recipe, case)
+    _ask(recipe, case)
     for old, new in zip(before, (case.X, case.background, case.y), strict=True):
         same = (
             pickle.dumps(old) == pickle.dumps(new)
@@ -167,14 +167,14 @@ def settings_print_and_come_back(recipe: Explainer, case: Case) -> None:
     """``eval(repr(recipe)) == recipe``, and the settings are recorded."""
     back = eval(repr(recipe), {type(recipe).__name__: type(recipe), "inf": np.inf, "nan": np.nan})  # noqa: S307
     require(back == recipe, f"{back!r} is not {recipe!r}")
-    require(dict(ask(recipe, case)[0].params) == recipe.params(), "other settings are recorded")
+    require(dict(_ask(recipe, case)[0].params) == recipe.params(), "other settings are recorded")
 
 
 def a_saved_answer_comes_back(recipe: Explainer, case: Case) -> None:
     """What is saved is what is loaded, settings and all."""
     import json
 
-    for found in ask(recipe, case):
+    for found in _ask(recipe, case):
         with tempfile.TemporaryDirectory() as folder:
             back = Explanation.load(found.save(Path(folder) / "answer.pel"))
         require(type(back) is type(found), "another kind comes back")
@@ -199,13 +199,13 @@ def other_columns_are_refused(recipe: Explainer, case: Case) -> None:
 
 def one_row_is_enough(recipe: Explainer, case: Case) -> None:
     """A single row can be explained."""
-    found = ask(recipe, case, X=case.X[:1], y=case.y[:1])
+    found = _ask(recipe, case, X=case.X[:1], y=case.y[:1])
     require(np.all(np.isfinite(numbers(found))), "values are not finite")
 
 
 def values_are_finite_and_labelled(recipe: Explainer, case: Case) -> None:
     """No value is missing, and columns are the user's, in their order."""
-    for found in ask(recipe, case):
+    for found in _ask(recipe, case):
         require(np.all(np.isfinite(numbers((found,)))), "values are not finite")
         if isinstance(found, Attribution):
             wanted = tuple(f"x{i}" for i in range(case.X.shape[1]))
@@ -218,19 +218,19 @@ def evaluations_are_counted(recipe: Explainer, case: Case) -> None:
     if not fits(recipe, replace(case, model=counted)):
         return
     y = np.unique(case.y, return_inverse=True)[1] if case.y.dtype.kind in "OU" else case.y
-    said = ask(recipe, case, model=counted, y=y)[0].evaluations
+    said = _ask(recipe, case, model=counted, y=y)[0].evaluations
     require(counted.rows - Counter.OVERHEAD <= said <= counted.rows, f"{said}, not {counted.rows}")
 
 
 def the_error_is_honest(recipe: Explainer, case: Case) -> None:
     """Exact values have no error; sampled ones differ between seeds by about their error."""
-    found = ask(recipe, case)[0]
+    found = _ask(recipe, case)[0]
     if not isinstance(found, Attribution):
         return
     if recipe.exact:
         require(found.exact, "an exact method states an error")
         return
-    runs = [ask(recipe, case, seed=seed)[0] for seed in range(6)]
+    runs = [_ask(recipe, case, seed=seed)[0] for seed in range(6)]
     values = np.stack([run.values for run in runs])  # type: ignore[attr-defined]
     error = np.stack([np.asarray(run.error) for run in runs])  # type: ignore[attr-defined]
     spread, said = values.std(axis=0, ddof=1), np.sqrt((error**2).mean(axis=0))
@@ -262,7 +262,7 @@ def symmetry(recipe: Explainer, case: Case) -> None:
     ):
         return
     twin = symmetric(recipe)
-    found = ask(recipe, twin)[0]
+    found = _ask(recipe, twin)[0]
     assert isinstance(found, Attribution)
     first, second = (found.isel(feature=i) for i in (0, 1))
     allowed = 4 * float(np.max(np.asarray(first.error) + np.asarray(second.error)))
@@ -277,7 +277,7 @@ def linearity(recipe: Explainer, case: Case) -> None:
     double = _doubled(case)
     if double is None or not fits(recipe, double):
         return
-    once, twice = numbers(ask(recipe, case)), numbers(ask(recipe, double))
+    once, twice = numbers(_ask(recipe, case)), numbers(_ask(recipe, double))
     require(alike(2 * once, twice), f"off by {np.abs(2 * once - twice).max():.2g}")
 
 
@@ -286,7 +286,7 @@ def planted_truth(recipe: Explainer, case: Case) -> None:
     lawful = {"efficiency", "dummy", "symmetry"} <= recipe.laws
     if not lawful or case.name != "plain_function":
         return
-    found = ask(recipe, case)[0]
+    found = _ask(recipe, case)[0]
     assert isinstance(found, Attribution)
     x, b = case.X.astype(float), case.background.astype(float)
     m, cross = b.mean(axis=0), (b[:, 1] * b[:, 2]).mean()
@@ -369,12 +369,12 @@ def _doubled(case: Case) -> Case | None:
 def _lawful(recipe: Explainer, case: Case, law: str) -> list[Attribution]:
     if law not in recipe.laws:
         return []
-    return [found for found in ask(recipe, case) if isinstance(found, Attribution)]
+    return [found for found in _ask(recipe, case) if isinstance(found, Attribution)]
 
 
 def _refused(recipe: Explainer, case: Case, kind: type[PellucidError], **changes: Any) -> None:
     try:
-        ask(recipe, case, **changes)
+        _ask(recipe, case, **changes)
     except kind:
         return
     except Exception as error:

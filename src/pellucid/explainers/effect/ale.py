@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from pellucid.core.curve import Curve
 from pellucid.explainers.effect.grid import (
@@ -71,6 +71,16 @@ class ALE(Explainer):
     References
     ----------
     Apley and Zhu (2020), doi:10.1111/rssb.12377.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LinearRegression().fit(X, y)
+    >>> curve = ALE(feature="bmi", bins=4).explain(model, X)
+    >>> curve.grid.round(2).tolist(), curve.values.round().tolist()
+    ([-0.09, -0.03, -0.01, 0.03, 0.17], [-51.0, -21.0, -7.0, 13.0, 85.0])
     """
 
     paper: ClassVar[str] = "doi:10.1111/rssb.12377"
@@ -110,7 +120,7 @@ class ALE(Explainer):
         steps = between(rows[:, column], codes)
         delta = differences(question, rows, own, column, steps)
         values, error = accumulate(steps.row, steps.gap, delta, steps.place)
-        reach = stats.norm.ppf(0.975) * error
+        reach = special.ndtri(0.975) * error
         band = np.stack([values - reach, values + reach])
         return curve(question, points, values, band=band, band_meaning=BAND)
 

@@ -45,6 +45,16 @@ class ICE(Explainer):
     References
     ----------
     Goldstein et al. (2015), doi:10.1080/10618600.2014.907095.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LinearRegression().fit(X, y)
+    >>> curve = ICE(feature="sex", centred=True).explain(model, X.head(3), background=X)
+    >>> curve.dims, curve.values.round().tolist()
+    (('sample', 'point'), [[0.0, -23.0], [0.0, -23.0], [0.0, -23.0]])
     """
 
     exact: ClassVar[bool] = True

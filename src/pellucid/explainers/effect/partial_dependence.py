@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from pellucid.core.curve import Curve
 from pellucid.explainers.effect.forced import Force, forced
@@ -63,6 +63,16 @@ class PartialDependence(Explainer):
     References
     ----------
     Friedman (2001), doi:10.1214/aos/1013203451.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LinearRegression().fit(X, y)
+    >>> curve = PartialDependence(feature="bmi", points=5).explain(model, X)
+    >>> curve.grid.round(2).tolist(), curve.values.round().tolist()
+    ([-0.08, -0.03, -0.01, 0.03, 0.13], [110.0, 134.0, 148.0, 168.0, 218.0])
     """
 
     paper: ClassVar[str] = "doi:10.1214/aos/1013203451"
@@ -101,5 +111,5 @@ def _moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows = len(outputs)
     if rows < 2:
         return outputs.mean(axis=0), np.zeros(outputs.shape[1])
-    reach = stats.t.ppf(0.975, rows - 1) * outputs.std(axis=0, ddof=1) / np.sqrt(rows)
+    reach = special.stdtrit(rows - 1, 0.975) * outputs.std(axis=0, ddof=1) / np.sqrt(rows)
     return outputs.mean(axis=0), reach

@@ -63,6 +63,16 @@ class PermutationImportance(Explainer):
     ----------
     Breiman (2001), doi:10.1023/A:1010933404324; Fisher, Rudin and Dominici (2019),
     arXiv:1801.01489.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LinearRegression().fit(X, y)
+    >>> found = PermutationImportance().explain(model, X, y=y, seed=0)
+    >>> found.top(3).features
+    ('s1', 's5', 'bmi')
     """
 
     labels: ClassVar[bool] = True

@@ -73,6 +73,16 @@ class LIME(Explainer):
     References
     ----------
     Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LinearRegression().fit(X, y)
+    >>> found = LIME().explain(model, X.head(2), background=X, seed=0)
+    >>> found.dims, found.isel(sample=0).top(2).features
+    (('sample', 'feature'), ('s1', 'bmi'))
     """
 
     paper: ClassVar[str] = "arXiv:1602.04938"

@@ -23,10 +23,10 @@ class Deletion(Metric):
     """Features replaced by background values, most important first, against random order.
 
     The features of each row are replaced one after another, up to `steps` of them and never more
-    than half. How far the prediction then is from that of the whole row, averaged over the steps,
-    is compared in the same row with the same number of features in random order. The value is
-    the mean difference over rows, in units of the output; the check holds where its 95 %
-    interval lies above zero. The order from the least important feature is told for comparison.
+    than half. The way that the prediction goes, up and down, is compared in the same row with the
+    way it goes for as many features in random order. The value is the mean difference over rows,
+    in units of the output; the check holds where its 95 % interval lies above zero. The order
+    from the least important feature is told for comparison.
 
     Parameters
     ----------
@@ -42,7 +42,9 @@ class Deletion(Metric):
     Notes
     -----
     Orders and background rows are drawn for each row anew, so the interval over rows covers
-    both draws. Replacing features one by one makes rows that may not occur; a model may behave
+    both draws. The way is summed step by step, and not measured from end to end as in the papers,
+    since large shares of opposite sign would cancel and a true explanation would look no better
+    than chance. Replacing features one by one makes rows that may not occur; a model may behave
     oddly there, for the random order as for the other. A method that finds nearly equal shares
     everywhere can be right and still not beat random order.
 
@@ -90,7 +92,7 @@ class Deletion(Metric):
         )
 
     def _moved(self, evidence: Evidence, rows: np.ndarray, steps: int) -> np.ndarray:
-        """How far each order moves the prediction of each row: (order, row).
+        """How far each order moves the prediction of each row, step by step: (order, row).
 
         The explanation's own order comes first, then its reverse, then the random ones.
         """
@@ -106,7 +108,9 @@ class Deletion(Metric):
         kept = without(
             evidence, start, removed.reshape(-1, width), donors(evidence, self.donors)
         ).mean(axis=1)
-        return np.abs(kept - evidence.output[start]).reshape(-1, len(rows), steps).mean(axis=2)
+        whole = np.broadcast_to(evidence.output[rows, None], (len(places), len(rows), 1))
+        path = np.concatenate([whole, kept.reshape(len(places), len(rows), steps)], axis=2)
+        return np.abs(np.diff(path, axis=2)).sum(axis=2)
 
     def _no_signal(self, evidence: Evidence, n: int) -> Score:
         return Score(
@@ -130,9 +134,9 @@ def _sentence(
     times = f", {first / random:.2g} times as far as" if random > 0 else ", further than"
     facts = (
         f"replacing the {counted(steps, 'feature')} called most important by background "
-        f"values moves the prediction by {amount(first, scale)}{times} random ones "
-        f"({number(random)}); the difference is {number(first - random)}{between(*limits)}, and "
-        f"the least important ones move it by {number(last)}"
+        f"values, one by one, moves the prediction by {amount(first, scale)} in all{times} random "
+        f"ones ({number(random)}); the difference is {number(first - random)}{between(*limits)}, "
+        f"and the least important ones move it by {number(last)}"
     )
     if passed is None:
         return sentence(f"{facts}; {TOO_FEW}")

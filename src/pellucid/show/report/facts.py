@@ -319,7 +319,9 @@ def _importance(question: Question, y: np.ndarray) -> Attribution | None:
     if len(rows) > IMPORTANCE_ROWS:
         drawn = generator(question.seed, "importance")
         rows = np.sort(drawn.choice(len(rows), IMPORTANCE_ROWS, replace=False))
-    part = replace(question, table=question.table.take(rows), y=y[rows], notes=[])
+    own = {str(label): label for label in question.model.classes or ()}
+    answers = np.array([own.get(each, each) for each in y[rows]])
+    part = replace(question, table=question.table.take(rows), y=answers, notes=[])
     part.__dict__.pop("output", None)
     found: Attribution = PermutationImportance().answer(part, progress=False)
     return found

@@ -17,7 +17,7 @@ from pellucid.show.report import cases, drivers, effects, origin, quality, trust
 from pellucid.show.report.blocks import Finding
 from pellucid.show.report.facts import Facts, Options, gather
 from pellucid.show.report.page import render, write
-from pellucid.show.words import listed, percent
+from pellucid.show.words import brief, listed, measured, percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,10 +188,13 @@ def _believable(facts: Facts) -> Finding:
             "read the section on trust first.",
         )
     text = f"The explanation passes all {len(checks)} checks it was put to"
-    if "deletion" in facts.evidence.metrics:
-        row = facts.evidence["deletion"]
-        text += f"; {row.text[0].lower()}{row.text[1:]}" if row.text else "."
-        return Finding(status="good", text=text)
+    row = facts.evidence["deletion"] if "deletion" in facts.evidence.metrics else None
+    if row is not None and row.passed:
+        text += (
+            f"; the columns it calls important move the {measured(facts.attribution)} by "
+            f"{brief(row.value)} more than random ones (95 % interval {brief(row.low)} to "
+            f"{brief(row.high)})"
+        )
     return Finding(status="good", text=f"{text}.")
 
 
