@@ -126,6 +126,11 @@ class ShapleyRegression:
         return values.reshape(shape).transpose(1, 0, 2), error.reshape(shape).transpose(1, 0, 2)
 
 
+def widening(degrees: np.ndarray | float) -> np.ndarray:
+    """How much wider an error must be, for 1.96 of it to cover 95 % with few degrees of freedom."""
+    return np.asarray(stdtrit(degrees, 0.975) / NORMAL)
+
+
 def _covariances(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Prior covariance of interactions: worth with worth, worth with Shapley value, its variance.
 
@@ -200,5 +205,5 @@ def _spread(
     expected = free * weights**2 / safe
     total = expected.sum(axis=1, keepdims=True)
     effective = np.maximum(total[:, 0] ** 2 / (expected**2).sum(axis=1), 1.0)
-    wider = (stdtrit(effective, 0.975) / NORMAL) ** 2
+    wider = widening(effective) ** 2
     return np.asarray((wider * variance)[:, None] * expected / total / safe)

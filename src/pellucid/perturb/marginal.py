@@ -82,9 +82,7 @@ class MarginalGame:
         varies = ~_same(rows, rows[0]).all(axis=0)
         return varies | ~_same(self.rows, rows[0])
 
-    def worth(
-        self, samples: np.ndarray, players: np.ndarray, coalitions: np.ndarray
-    ) -> np.ndarray:
+    def worth(self, samples: np.ndarray, players: np.ndarray, coalitions: np.ndarray) -> np.ndarray:
         """Worth of the same coalitions for several rows.
 
         Parameters

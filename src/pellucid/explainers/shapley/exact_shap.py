@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
@@ -79,28 +77,6 @@ def evaluations(question: Question, coalitions: int, max_background: int | None)
     rows = question.table if question.background is None else question.background
     reference = min(len(rows), max_background or len(rows))
     return reference + len(question.table) * (1 + (coalitions - 2) * reference)
-
-
-def with_room(least: int, budget: int, players: int, method: str) -> None:
-    """Refuse a budget below what a sampler needs for this many players.
-
-    Raises
-    ------
-    InvalidSetting
-        Saying the least budget.
-    """
-    if budget < least:
-        raise InvalidSetting(
-            f"{method} cannot say its error for {players} columns with this budget",
-            got=f"budget={budget}",
-            allowed=f"budget ≥ {least}",
-            fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
-        )
-
-
-def paired_budget(players: int) -> int:
-    """The least budget of a paired sampler: two pairs for each player, nobody and everybody."""
-    return np.minimum(4 * (players - 1) + 2, 2**players).item() if players < 60 else 4 * players - 2
 
 
 def _all_coalitions(players: int) -> Plan:

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.core.attribution import Attribution
+from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.exact_shap import (
-    evaluations,
-    marginal_game,
-    paired_budget,
-    with_room,
-)
+from pellucid.explainers.shapley.exact_shap import evaluations, marginal_game
 from pellucid.maths.coalitions import distinct, sampled_pairs
 from pellucid.maths.shapley_regression import ShapleyRegression
 from pellucid.perturb.marginal import Plan, enumerated, odd_half
@@ -101,6 +97,28 @@ class KernelSHAP(Explainer):
             for part in range(parts)
         ]
         return _regressions(samples)
+
+
+def with_room(least: int, budget: int, players: int, method: str) -> None:
+    """Refuse a budget below what a sampler needs for this many players.
+
+    Raises
+    ------
+    InvalidSetting
+        Saying the least budget.
+    """
+    if budget < least:
+        raise InvalidSetting(
+            f"{method} cannot say its error for {players} columns with this budget",
+            got=f"budget={budget}",
+            allowed=f"budget ≥ {least}",
+            fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
+        )
+
+
+def paired_budget(players: int) -> int:
+    """The least budget: nobody, everybody and two pairs for each player but one, or everything."""
+    return int(min(4 * players - 2, 2**players))
 
 
 def _regressions(samples: list[tuple[np.ndarray, np.ndarray]]) -> Plan:

@@ -5,23 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.exact_shap import (
-    evaluations,
-    marginal_game,
-    paired_budget,
-    with_room,
-)
+from pellucid.explainers.shapley.exact_shap import evaluations, marginal_game
+from pellucid.explainers.shapley.kernel_shap import paired_budget, with_room
 from pellucid.maths.coalitions import antithetic_orders, distinct, prefixes
+from pellucid.maths.shapley_regression import widening
 from pellucid.perturb.marginal import Plan, enumerated, odd_half
-
-NORMAL = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +88,11 @@ def _walks(orders: np.ndarray) -> Plan:
     of the worth from the coalition before k to the one with k.
     """
     pairs, players = orders.shape
-    met, place = distinct(prefixes(orders).reshape(-1, players))
+    joined = prefixes(orders).reshape(-1, players)
+    others = ~joined[:, 0]
+    met, place = distinct(joined ^ others[:, None])
     place = 1 + place.reshape(pairs, players - 1)
+    sign = np.where(others, -1.0, 1.0).reshape(pairs, players - 1, 1)
     rank = np.argsort(orders, axis=1)
 
     def shares(
@@ -104,9 +100,9 @@ def _walks(orders: np.ndarray) -> Plan:
     ) -> tuple[np.ndarray, np.ndarray]:
         odd = odd_half(worth, nobody, everybody, len(met))
         whole = np.broadcast_to(odd[:, :1, None], (len(odd), pairs, 1, odd.shape[2]))
-        path = np.concatenate([-whole, odd[:, place], whole], axis=2)
+        path = np.concatenate([-whole, sign * odd[:, place], whole], axis=2)
         added = np.take_along_axis(np.diff(path, axis=2), rank[None, :, :, None], axis=2)
-        wider = stdtrit(pairs - 1, 0.975) / NORMAL
-        return added.mean(axis=1), wider * added.std(axis=1, ddof=1) / np.sqrt(pairs)
+        error = added.std(axis=1, ddof=1) / np.sqrt(pairs)
+        return added.mean(axis=1), widening(pairs - 1) * error
 
     return Plan(np.concatenate([met, ~met]), shares)

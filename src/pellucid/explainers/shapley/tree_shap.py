@@ -15,6 +15,9 @@ from pellucid.explainers.question import Question
 TOLERANCE = 1e-6
 """Largest gap to the model's own prediction, relative to its size: XGBoost sums in 32 bits."""
 
+ROUNDING = 1e-15
+"""What is smaller than this part of a row's shares is the rounding of their sum."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TreeSHAP(Explainer):
@@ -70,10 +73,16 @@ class TreeSHAP(Explainer):
             found = tree_shapley.interventional(
                 trees, rows, reference, **game, threads=question.threads
             )
-        values = question.shares(found.values[:, :, question.columns])
+        values = question.shares(rounded(found.values[:, :, question.columns]))
         base = question.level(found.base[question.columns])
         held_to(question, values, base)
         return question.attribution(values, base)
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Values with exact zeros where a row's share is no more than its rounding."""
+    size = np.abs(values)
+    return np.where(size <= ROUNDING * size.sum(axis=1, keepdims=True), 0.0, values)
 
 
 def held_to(question: Question, values: np.ndarray, base: np.ndarray) -> None:

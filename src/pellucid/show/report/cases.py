@@ -19,10 +19,10 @@ from pellucid.show.report.blocks import (
     cell,
     table,
 )
-from pellucid.show.report.drivers import sureness
+from pellucid.show.report.drivers import moves, sureness
 from pellucid.show.report.facts import Facts, _row_number
 from pellucid.show.report.reasons import Typical, moved, reasons, short_reason
-from pellucid.show.words import brief, datum, measured, percent
+from pellucid.show.words import brief, datum, percent
 
 ROWS_LISTED = 500
 """Most rows in the searchable table: it must not make the page heavy."""
@@ -128,7 +128,7 @@ def _case(facts: Facts, place: int, why: str, typical: Typical) -> Case:
             chart=waterfall.chart(picture),
             reading=f"Start at the average, {brief(float(np.asarray(one.base)))}; each step is "
             f"what one column moved; end at the prediction, {brief(float(np.asarray(one.output)))} "
-            f"({measured(one)}).",
+            f"({moves(one)}).",
             certainty=sureness(facts.attribution.isel(sample=[place])),
             table=table("All columns of this row", ("column", "value", "share", "in words"), rows),
         ),
@@ -170,7 +170,7 @@ def _search(facts: Facts) -> Search:
     )
     return Search(
         title="Look up any row",
-        lead=f"▲ raised and ▼ lowered the {measured(facts.attribution)}. Every column sorts.",
+        lead=f"▲ raised and ▼ lowered {moves(facts.attribution)}. Every column sorts.",
         hint="row, class, column or value",
         table=whole,
     )

@@ -45,6 +45,11 @@ def mean_shares(attribution: Attribution) -> dict[str, tuple[float, float, float
     }
 
 
+def moves(attribution: Attribution) -> str:
+    """What the shares move, in a sentence: ``the log-odds of malignant``, ``the prediction``."""
+    return "the prediction" if attribution.scale == "raw" else f"the {measured(attribution)}"
+
+
 def sureness(attribution: Attribution) -> str:
     """How sure single shares are."""
     if attribution.exact:
@@ -67,7 +72,7 @@ def _bar(facts: Facts) -> Figure:
             facts.attribution,
             intervals={name: (low, high) for name, (_, low, high) in shares.items()},
         ),
-        reading=f"The longer the bar, the more the column moves the {measured(facts.attribution)} "
+        reading=f"The longer the bar, the more the column moves {moves(facts.attribution)} "
         "away from its average, up or down, in a typical row.",
         certainty=f"{sureness(facts.attribution)} The whiskers are 95 % intervals of the mean over "
         f"{len(facts.attribution.values):,} rows.",

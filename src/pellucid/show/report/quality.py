@@ -127,5 +127,5 @@ def _weak(facts: Facts) -> tuple[Block, ...]:
     whole, *slices = facts.weak.rows
     told = [Finding(status="info" if slices else "good", text=whole.text)]
     told += [Finding(status="warn", text=row.text.removeprefix("Warning: ")) for row in slices]
-    told += [Finding(text=note) for note in facts.weak.notes]
+    told += [Finding(text=note) for note in facts.weak.notes if slices]
     return (Findings(title="Where is it weak?", findings=tuple(told)),)

@@ -17,7 +17,7 @@ from pellucid.show.report import cases, drivers, effects, origin, quality, trust
 from pellucid.show.report.blocks import Finding
 from pellucid.show.report.facts import Facts, Options, gather
 from pellucid.show.report.page import render, write
-from pellucid.show.words import brief, listed, measured, percent
+from pellucid.show.words import brief, listed, percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +191,7 @@ def _believable(facts: Facts) -> Finding:
     row = facts.evidence["deletion"] if "deletion" in facts.evidence.metrics else None
     if row is not None and row.passed:
         text += (
-            f"; the columns it calls important move the {measured(facts.attribution)} by "
+            f"; the columns it calls important move {drivers.moves(facts.attribution)} by "
             f"{brief(row.value)} more than random ones (95 % interval {brief(row.low)} to "
             f"{brief(row.high)})"
         )
