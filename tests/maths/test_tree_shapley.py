@@ -40,7 +40,7 @@ LABEL = np.digitize(TARGET, [-1.0, 1.0])
 
 ALONE = [[0], [1], [2], [3], [4]]
 GROUPED = [[0, 3], [1], [2, 4]]
-QUIET: dict[str, Any] = {"verbose": -1, "min_data_in_leaf": 5, "num_leaves": 12, "seed": 1}
+QUIET: dict[str, Any] = {"verbose": -1, "min_data_in_leaf": 5, "num_leaves": 12, "num_threads": 1}
 CATEGORICAL = ["q", "c", "q", "c", "q"]
 
 
@@ -115,7 +115,7 @@ def hist_boosting() -> tuple[Any, ...]:
 
 def xgboost_plain(**settings: Any) -> tuple[Any, ...]:
     data = xgboost.DMatrix(HOLES, TARGET)
-    model = xgboost.train({"max_depth": 4, "seed": 0, **settings}, data, 5)
+    model = xgboost.train({"max_depth": 4, "nthread": 1, **settings}, data, 5)
     return xgboost_case(model, HOLES, explained(HOLES), None)
 
 
@@ -136,14 +136,14 @@ def xgboost_case(model: Any, X: np.ndarray, rows: np.ndarray, types: Any) -> tup
 
 def xgboost_categories() -> tuple[Any, ...]:
     data = xgboost.DMatrix(MIXED, TARGET, feature_types=CATEGORICAL, enable_categorical=True)
-    model = xgboost.train({"max_depth": 4, "max_cat_to_onehot": 2}, data, 4)
+    model = xgboost.train({"max_depth": 4, "nthread": 1, "max_cat_to_onehot": 2}, data, 4)
     rows = explained(MIXED, (0, 1, 50.0), (1, 3, np.nan), (2, 3, 9.0))
     return xgboost_case(model, MIXED, rows, CATEGORICAL)
 
 
 def xgboost_classes() -> tuple[Any, ...]:
     data = xgboost.DMatrix(HOLES, LABEL)
-    settings = {"max_depth": 3, "objective": "multi:softprob", "num_class": 3}
+    settings = {"max_depth": 3, "objective": "multi:softprob", "num_class": 3, "nthread": 1}
     return xgboost_case(xgboost.train(settings, data, 3), HOLES, explained(HOLES), None)
 
 

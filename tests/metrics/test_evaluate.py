@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from honest_methods import Brute, Sampled, linear
 
 import pellucid as pel
 from pellucid.core.errors import AxisError, InvalidData, InvalidSetting, UnknownName
 from pellucid.core.provenance import Provenance
 from pellucid.metrics.evaluate import known_metrics
 from pellucid.metrics.faithfulness.deletion import Deletion
+from twins.honest_methods import Brute, Sampled, linear
 
 RNG = np.random.default_rng(0)
 X, BACKGROUND = RNG.normal(size=(30, 4)), RNG.normal(size=(10, 4))

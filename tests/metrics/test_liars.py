@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from honest_methods import Brute, Fragile, Sampled, linear
 
 import pellucid as pel
+from twins.honest_methods import Brute, Fragile, Sampled, linear
 
 
 def planted(seed: int = 0):

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from honest_methods import Brute, Sampled, linear
 from scipy import stats
 
 import pellucid as pel
@@ -19,6 +18,7 @@ from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
 from pellucid.metrics.robustness.sampling_error import SamplingError
 from pellucid.metrics.robustness.stability import Stability
+from twins.honest_methods import Brute, Sampled, linear
 
 
 def judge(att, model, X, metric, background, method, seed=0):

@@ -63,9 +63,7 @@ def interventional(
     return np.array([shapley(lambda s, x=x: worth(x, s), len(players)) for x in X])
 
 
-def path_dependent(
-    trees: list[list[Node]], X: np.ndarray, players: list[list[int]]
-) -> np.ndarray:
+def path_dependent(trees: list[list[Node]], X: np.ndarray, players: list[list[int]]) -> np.ndarray:
     """(sample, player, output) for the trees of each output: absent columns are averaged over."""
     owner = {column: player for player, columns in enumerate(players) for column in columns}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.app import say
-from pellucid.cli.inputs import writable
+from pellucid.cli.inputs import destination
+from pellucid.cli.report import told
 from pellucid.core.errors import UnknownName
 from pellucid.data.datasets import Dataset, load_dataset
 
@@ -22,7 +22,7 @@ def run_demo(data: str, output: Path, seed: int, json: bool) -> None:
     """Train a gradient-boosted model on a held-out split and write its report."""
     if data not in BUNDLED:
         raise UnknownName.among("bundled data set", data, BUNDLED)
-    writable(output, (".html",))
+    destination(output, (".html",))
     dataset = load_dataset(data)
     say(f"Training a gradient-boosted model on {data} ({len(dataset.X):,} rows) …")
     model, parts = train(dataset, seed)
@@ -42,13 +42,7 @@ def run_demo(data: str, output: Path, seed: int, json: bool) -> None:
         origin={"Data set": f"{data}, {dataset.source}"},
         seed=seed,
     )
-    if json:
-        print(jsonlib.dumps({"schema": 1, "report": str(made.path), "findings": made.findings}))
-        return
-    print("The three findings that matter:")
-    for i, finding in enumerate(made.findings, 1):
-        print(f"  {i}. {finding}")
-    print(f"The report: {made.path.resolve()}")
+    told({"schema": 1, "report": str(made.path), "findings": made.findings}, json)
 
 
 def train(dataset: Dataset, seed: int) -> tuple[Any, dict[str, tuple[Any, Any, Any]]]:

@@ -4,51 +4,36 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.cli.app import Exit, say
-from pellucid.cli.inputs import background_from, model_from, rows_from, writable
+from pellucid.cli.inputs import background_from, destination, model_from, rows_from
 from pellucid.core.attribution import Attribution
-from pellucid.core.errors import BudgetExceeded, CannotExplain, InvalidSetting
+from pellucid.core.errors import BudgetExceeded, ColumnMismatch, InvalidSetting
+from pellucid.core.scores import Scores
 from pellucid.data.files import write_parquet
 from pellucid.data.table import Table
 from pellucid.engine.progress import progress
-from pellucid.explainers.choose import recipe_named
-from pellucid.explainers.explain import explain
+from pellucid.explainers.explain import method_for
+from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import Question, ask
+from pellucid.metrics.evidence import repeat
 
 SUFFIXES = (".parquet", ".pel")
 
-ROWS_AT_ONCE = {"exact": 8192, "sampled": 32}
-"""How many rows are explained before the limits are looked at again."""
-
-
-@dataclass
-class Limits:
-    """What may still be spent, over all parts."""
-
-    seconds: float | None
-    evaluations: int | None
-    started: float = field(default_factory=time.perf_counter)
-    spent: int = 0
-
-    def left(self) -> dict[str, Any]:
-        """What the next part may spend."""
-        time_left = (
-            None if self.seconds is None else self.seconds - (time.perf_counter() - self.started)
-        )
-        rows_left = None if self.evaluations is None else self.evaluations - self.spent
-        return {"max_seconds": time_left, "max_evaluations": rows_left}
+FIRST_ROWS, MOST_ROWS = 32, 8192
+"""Rows explained before the limits are looked at: few at first and with a sampler."""
 
 
 def run_explain(
     model: Path,
     data: Path,
     output: Path,
+    *,
     method: str | None,
     target: str | None,
     background: Path | None,
@@ -57,69 +42,108 @@ def run_explain(
     budget: int | None,
     max_seconds: float | None,
     max_evaluations: int | None,
+    check: bool,
     trust: bool,
     seed: int,
     json: bool,
 ) -> None:
     """Explain every row and write one file, whole or not at all; a limit keeps what was done."""
-    writable(output, SUFFIXES)
-    fitted = model_from(model, trust)
-    table, _ = rows_from(data, target)
-    reference = background_from(background, target)
-    limits = Limits(max_seconds, max_evaluations)
+    destination(output, SUFFIXES, model, data, background)
+    fitted, _ = model_from(model, trust)
+    table = rows_from(data, target)
     settings = {
-        "method": method,
-        "background": reference,
+        "background": background_from(background, target),
         "target": class_,
         "scale": scale,
-        "budget": budget,
         "seed": seed,
+        "max_seconds": max_seconds,
+        "max_evaluations": max_evaluations,
     }
-    parts, stopped = _explain_in_parts(fitted, table, settings, limits)
-    if not parts:
-        assert stopped is not None
+    question = _asked(fitted, table, settings, target)
+    parts, stopped = _in_parts(question, method_for(question, method, budget))
+    if stopped is not None and not parts:
         raise stopped
-    _write(output, parts, complete=stopped is None)
-    _tell(output, parts, len(table), stopped, json)
+    whole = joined(parts, question)
+    scores = _judged(whole, fitted, question) if check and stopped is None else None
+    write(output, whole, complete=stopped is None)
+    _tell(output, whole, len(table), stopped, scores, json)
     if stopped is not None:
         sys.exit(Exit.budget)
+    if scores is not None and scores.failures:
+        sys.exit(Exit.check_failed)
 
 
-def _explain_in_parts(
-    model: Any, table: Table, settings: dict[str, Any], limits: Limits
+def _asked(model: Any, table: Table, settings: dict[str, Any], target: str | None) -> Question:
+    try:
+        return ask(model, table, **settings)
+    except ColumnMismatch as error:
+        if target is not None:
+            raise
+        fix = "If one of the columns is the target, leave it out: --target COLUMN"
+        raise ColumnMismatch(
+            error.problem, got=error.got, allowed=error.allowed, fix=fix
+        ) from error
+
+
+def _in_parts(
+    question: Question, recipe: Explainer
 ) -> tuple[list[Attribution], BudgetExceeded | None]:
-    method = settings["method"]
+    """The rows part by part, all against one reference, until they are done or a limit is met."""
+    rows = len(question.table)
     parts: list[Attribution] = []
-    # The reference must not depend on how the rows are cut.
-    if settings["background"] is None and method not in (None, "tree_shap"):
-        settings = {**settings, "background": table}
-    start = 0
-    exact = method is None or recipe_named(method).exact
-    with progress("explaining", len(table)) as advance:
-        while start < len(table):
-            size = ROWS_AT_ONCE["exact" if exact else "sampled"]
-            if not parts:
-                size = min(size, ROWS_AT_ONCE["sampled"])
-            rows = table.take(np.arange(start, min(start + size, len(table))))
+    start, size = 0, FIRST_ROWS
+    with progress("explaining", rows) as advance:
+        while start < rows:
+            table = question.table.take(np.arange(start, min(start + size, rows)))
             try:
-                part = explain(model, rows, **settings, **limits.left(), progress=False)
+                part = recipe.answer(repeat(question, question, table=table), progress=False)
             except BudgetExceeded as error:
                 return parts, error
-            if not isinstance(part, Attribution) or "sample" not in part.dims:
+            if not isinstance(part, Attribution) or part.dims[:2] != ("sample", "feature"):
                 raise InvalidSetting(
-                    f"{method!r} does not explain row by row",
+                    f"{recipe.name()!r} does not explain row by row",
                     fix="Use it from Python, or in a report",
                 )
-            exact = part.exact
-            limits.spent += part.evaluations
             parts.append(part)
-            start += len(rows)
-            advance(len(rows))
+            start += len(table)
+            advance(len(table))
+            # Methods that read the model's inside cost next to nothing per row.
+            size = min(2 * size, MOST_ROWS) if recipe.needs else FIRST_ROWS
     return parts, None
 
 
-def _write(output: Path, parts: list[Attribution], *, complete: bool) -> None:
-    whole = joined(parts)
+def joined(parts: list[Attribution], question: Question) -> Attribution:
+    """One attribution from consecutive parts of a question."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([np.asarray(getattr(part, name)) for part in parts])
+        for name in ("values", "error", "base", "output")
+    }
+    inputs = {
+        name: np.concatenate([part.inputs[name] for part in parts if part.inputs])
+        for name in parts[0].inputs or {}
+    }
+    labels = [label for part in parts for label in part.coords["sample"]]
+    notes = [*question.notes, *(note for part in parts for note in part.notes)]
+    done = question.table.take(np.arange(len(labels)))
+    made = replace(
+        parts[-1].provenance,
+        data_fingerprint=done.fingerprint(),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+    coords = {**parts[0].coords, "sample": labels}
+    return replace(parts[0], **arrays, coords=coords, inputs=inputs, provenance=made)
+
+
+def _judged(whole: Attribution, model: Any, question: Question) -> Scores:
+    from pellucid.metrics.evaluate import evaluate
+
+    return evaluate(
+        whole, model, question.table, background=question.background, seed=question.seed
+    )
+
+
+def write(output: Path, whole: Attribution, *, complete: bool) -> None:
+    """The explanation as one file of the kind that its suffix says."""
     if output.suffix.lower() == ".pel":
         whole.save(output)
         return
@@ -129,77 +153,59 @@ def _write(output: Path, parts: list[Attribution], *, complete: bool) -> None:
     write_parquet(output, columns(whole), metadata)
 
 
-def joined(parts: list[Attribution]) -> Attribution:
-    """One attribution from consecutive parts."""
-    from dataclasses import replace
-
-    first = parts[0]
-    names = ("values", "error", "base", "output")
-    arrays = {name: np.concatenate([np.asarray(getattr(p, name)) for p in parts]) for name in names}
-    inputs = {
-        name: np.concatenate([p.inputs[name] for p in parts if p.inputs])
-        for name in first.inputs or {}
-    }
-    labels = [label for part in parts for label in part.coords["sample"]]
-    made = replace(
-        first.provenance,
-        evaluations=sum(p.evaluations for p in parts),
-        seconds=sum(p.seconds for p in parts),
-    )
-    return replace(
-        first, **arrays, coords={**first.coords, "sample": labels}, inputs=inputs, provenance=made
-    )
-
-
 def columns(whole: Attribution) -> dict[str, np.ndarray]:
     """Flat columns: row, class where there are several, prediction, base, error, the features."""
-    classes = whole.dims[2:]
-    if classes and len(whole.dims) > 3:
-        raise CannotExplain("Only rows by features by classes can be written", got=whole.dims)
-    rows = np.array([str(label) for label in whole.coords["sample"]], dtype=object)
-    if all(isinstance(label, int) for label in whole.coords["sample"]):
-        rows = np.array(whole.coords["sample"], dtype=np.int64)
-    labels = whole.coords[classes[0]] if classes else (None,)
-    values = whole.values if classes else whole.values[..., None]
-    error = np.asarray(whole.error) if classes else np.asarray(whole.error)[..., None]
-    assert whole.base is not None
-    assert whole.output is not None
-    base = np.asarray(whole.base).reshape(len(rows), -1)
-    output = np.asarray(whole.output).reshape(len(rows), -1)
-    flat: dict[str, np.ndarray] = {"row": np.repeat(rows, len(labels))}
-    if classes:
-        flat[classes[0]] = np.tile(np.array([str(label) for label in labels], object), len(rows))
-    flat["prediction"] = output.ravel()
-    flat["base"] = base.ravel()
-    flat["error"] = error.max(axis=1).ravel()
+    labels = whole.coords["sample"]
+    whole_numbers = all(isinstance(label, int) for label in labels)
+    rows = np.array(labels, np.int64) if whole_numbers else np.array([*map(str, labels)], object)
+    outputs = [str(label) for dim in whole.dims[2:] for label in whole.coords[dim]]
+    count, features = len(rows), len(whole.features)
+    values = whole.values.reshape(count, features, -1)
+    flat = {"row": np.repeat(rows, values.shape[2])}
+    if outputs:
+        flat[whole.dims[2]] = np.tile(np.array(outputs, object), count)
+    flat["prediction"] = np.ravel(whole.output)  # type: ignore[arg-type]
+    flat["base"] = np.ravel(whole.base)  # type: ignore[arg-type]
+    flat["error"] = np.asarray(whole.error).reshape(values.shape).max(axis=1).ravel()
     for i, feature in enumerate(whole.features):
         name = str(feature)
-        flat[f"{name} (feature)" if name in flat else name] = values[:, i, :].ravel()
+        while name in flat:
+            name = f"{name} (feature)"
+        flat[name] = values[:, i, :].ravel()
     return flat
 
 
 def _tell(
-    output: Path, parts: list[Attribution], rows: int, stopped: BudgetExceeded | None, json: bool
+    output: Path,
+    whole: Attribution,
+    rows: int,
+    stopped: BudgetExceeded | None,
+    scores: Scores | None,
+    json: bool,
 ) -> None:
-    done = sum(len(part.coords["sample"]) for part in parts)
-    whole = parts[0]
-    facts = {
-        "schema": 1,
-        "output": str(output),
-        "rows": done,
-        "of": rows,
-        "method": whole.method,
-        "scale": whole.scale,
-        "target": whole.target,
-        "evaluations": sum(part.evaluations for part in parts),
-        "largest_error": max(float(np.max(np.asarray(part.error))) for part in parts),
-        "complete": stopped is None,
-        "notes": list(dict.fromkeys(note for part in parts for note in part.notes)),
-    }
+    done = len(whole.coords["sample"])
     if json:
+        facts = {
+            "schema": 1,
+            "output": str(output),
+            "rows": done,
+            "of": rows,
+            "complete": stopped is None,
+            "method": whole.method,
+            "scale": whole.scale,
+            "target": whole.target,
+            "evaluations": whole.evaluations,
+            "largest_error": float(np.max(np.asarray(whole.error))),
+            "notes": list(whole.notes),
+        }
+        if scores is not None:
+            facts["failed_checks"] = len(scores.failures)
+            facts["checks"] = [row.text for row in scores]
         print(jsonlib.dumps(facts))
     say(f"Wrote {done} of {rows} rows to {output} ({whole.method}, {whole.scale}).")
-    for note in facts["notes"]:  # type: ignore[attr-defined]
+    for note in whole.notes:
         say(f"Note: {note}")
+    for row in scores or ():
+        say(row.text)
     if stopped is not None:
         say(f"Stopped early: {stopped}")

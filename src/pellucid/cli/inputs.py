@@ -1,4 +1,4 @@
-"""What several commands read: a model file, a table, and the target column."""
+"""What several commands read: a model file, tables, and where to write."""
 
 from __future__ import annotations
 
@@ -8,26 +8,41 @@ from typing import Any
 import numpy as np
 
 from pellucid.cli.app import say
-from pellucid.core.errors import InvalidSetting
+from pellucid.core.errors import InvalidSetting, UnknownName, WrongTarget
+from pellucid.core.files import writable
 from pellucid.data.files import read_table, split_target
 from pellucid.data.table import Table
-from pellucid.models.load import load_model
+from pellucid.models.load import ModelFile, load_model
 
 
-def model_from(path: Path, trust: bool) -> Any:
+def model_from(path: Path, trust: bool) -> tuple[Any, ModelFile]:
     """The model in the file, with what a reader must know of it said on standard error."""
     loaded, origin = load_model(path, trust=trust)
     for note in origin.notes:
         say(f"Note: {note}")
-    return loaded
+    return loaded, origin
 
 
-def rows_from(path: Path, target: str | None) -> tuple[Table, np.ndarray | None]:
-    """The table in the file, without its target column, and the target."""
+def rows_and_answers(path: Path, target: str) -> tuple[Table, np.ndarray]:
+    """The table in the file without its target column, and the target."""
+    return split_target(read_table(path), target)
+
+
+def rows_from(path: Path, target: str | None) -> Table:
+    """The table in the file, without its target column if one is named.
+
+    Raises
+    ------
+    WrongTarget
+        If there is no such column, or no other.
+    """
     table = read_table(path)
     if target is None:
-        return table, None
-    return split_target(table, target)
+        return table
+    if target not in table.names:
+        hint = UnknownName.among("column", target, table.names)
+        raise WrongTarget(f"There is no column {target!r}", allowed=table.names, fix=hint.fix)
+    return _without(table, target)
 
 
 def background_from(path: Path | None, target: str | None) -> Table | None:
@@ -35,11 +50,18 @@ def background_from(path: Path | None, target: str | None) -> Table | None:
     if path is None:
         return None
     table = read_table(path)
-    return split_target(table, target)[0] if target in table.names else table
+    return _without(table, target) if target in table.names else table
 
 
-def writable(path: Path, suffixes: tuple[str, ...]) -> Path:
-    """`path`, once its suffix is known and its folder is there.
+def _without(table: Table, target: str | None) -> Table:
+    others = [name for name in table.names if name != target]
+    if not others:
+        raise WrongTarget(f"{target!r} is the only column", fix="Give the features too")
+    return table.select(others)
+
+
+def destination(path: Path, suffixes: tuple[str, ...], *inputs: Path | None) -> Path:
+    """`path`, once it is known that it can be written and is none of the inputs.
 
     Raises
     ------
@@ -49,9 +71,10 @@ def writable(path: Path, suffixes: tuple[str, ...]) -> Path:
     if path.suffix.lower() not in suffixes:
         raise InvalidSetting(
             "The output's kind is told by its suffix",
-            got=path.name,
+            got=path.name or str(path),
             allowed=[f"*{suffix}" for suffix in suffixes],
         )
-    if not path.resolve().parent.is_dir():
-        raise InvalidSetting(f"There is no folder {path.parent}", fix="Make it, or write elsewhere")
-    return path
+    for source in inputs:
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise InvalidSetting(f"{path} is read here, and would be lost", fix="Write elsewhere")
+    return writable(path)

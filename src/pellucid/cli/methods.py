@@ -13,7 +13,7 @@ from pellucid.explainers import choose
 
 def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None:
     """List methods, as a table or as JSON."""
-    rows = all_methods() if model is None else choose.methods(model_from(model, trust), scale=scale)
+    rows = all_methods() if model is None else _fitting(model, scale, trust)
     if json:
         print(jsonlib.dumps({"schema": 1, "methods": rows}, indent=2))
         return
@@ -35,6 +35,11 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
             style=style,
         )
     Console().print(table)
+
+
+def _fitting(model: Path, scale: str, trust: bool) -> list[dict[str, Any]]:
+    fitted, _ = model_from(model, trust)
+    return choose.methods(fitted, scale=scale)
 
 
 def all_methods() -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ import html
 import io
 import json
 import os
-import tempfile
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pellucid.core.errors import MissingExtra, UnreadableFile
+from pellucid.core.files import replacing
 from pellucid.core.provenance import Provenance
 
 SCHEMA = 1
@@ -147,24 +147,16 @@ class Explanation(ABC):
             "fields": _jsonable(fields),
             "provenance": _jsonable(self.provenance.to_dict()),
         }
-        destination = Path(path)
-        with tempfile.NamedTemporaryFile(
-            dir=destination.parent, prefix=f".{destination.name}.", delete=False
-        ) as temporary:
-            try:
-                with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-                    archive.writestr("explanation.json", json.dumps(head, allow_nan=False))
-                    for name, array in arrays.items():
-                        buffer = io.BytesIO()
-                        np.save(buffer, array, allow_pickle=False)
-                        archive.writestr(f"{name}.npy", buffer.getvalue())
-                temporary.flush()
-                os.fsync(temporary.fileno())
-                os.replace(temporary.name, destination)
-            except BaseException:
-                Path(temporary.name).unlink(missing_ok=True)
-                raise
-        return destination
+        with (
+            replacing(path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            archive.writestr("explanation.json", json.dumps(head, allow_nan=False))
+            for name, array in arrays.items():
+                buffer = io.BytesIO()
+                np.save(buffer, array, allow_pickle=False)
+                archive.writestr(f"{name}.npy", buffer.getvalue())
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

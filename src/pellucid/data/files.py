@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from pellucid.core.errors import (
     UnreadableFile,
     WrongTarget,
 )
+from pellucid.core.files import replacing
 from pellucid.data.delimited import MISSING, decoded, read_csv
 from pellucid.data.schema import Column, Schema
 from pellucid.data.settle import rows_named
@@ -145,15 +145,8 @@ def write_parquet(
         raise InvalidData("The columns have different lengths", got=str(lengths))
     repeating = [name for name, array in arrays.items() if not pa.types.is_floating(array.type)]
     table = pa.table(arrays).replace_schema_metadata(dict(metadata or {}))
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         pyarrow.parquet.write_table(table, temporary, use_dictionary=repeating)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def split_target(table: Table, name: str) -> tuple[Table, npt.NDArray[Any]]:

@@ -47,6 +47,9 @@ class Work:
             raise InvalidSetting(
                 "batch_size is a number of rows", got=self.batch_size, allowed="≥ 1"
             )
+        for name, most in (("max_evaluations", self.limit), ("max_seconds", self.seconds)):
+            if most is not None and (not isinstance(most, (int, float)) or not most > 0):
+                raise InvalidSetting(f"{name} is a limit", got=repr(most), allowed="> 0, or None")
 
     @property
     def elapsed(self) -> float:

@@ -13,7 +13,7 @@ from pellucid.data.schema import Schema
 from pellucid.engine.work import BATCH_ROWS
 from pellucid.explainers.choose import best_method, recipe_named
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.question import ask
+from pellucid.explainers.question import Question, ask
 
 
 def explain(
@@ -114,6 +114,11 @@ def explain(
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
     )
+    return method_for(question, method, budget).answer(question, progress=progress)
+
+
+def method_for(question: Question, method: str | Explainer | None, budget: int | None) -> Explainer:
+    """The recipe that answers a question: the one asked for, or by default the best that fits."""
     if method is None:
         recipe = best_method(question)
     elif isinstance(method, str):
@@ -126,7 +131,7 @@ def explain(
             got=repr(method),
             allowed="such as 'tree_shap' or KernelSHAP(budget=2048)",
         )
-    return _with_budget(recipe, budget, chosen=method is None).answer(question, progress=progress)
+    return _with_budget(recipe, budget, chosen=method is None)
 
 
 def _with_budget(recipe: Explainer, budget: int | None, *, chosen: bool) -> Explainer:

@@ -122,13 +122,39 @@ def _tables(program, first, units, players, value, behind, share, rule):  # type
         if units[u, 5] < 0:
             continue
         if tests == 0:
-            _add_leaf(program, first, units[u], players[u], node, side, value, behind, share, rule, tables)
+            _add_leaf(
+                program, first, units[u], players[u], node, side, value, behind, share, rule, tables
+            )
             continue
         for below in range(node, node + tests):
             if program.tests[below].left < 0:
-                _add_leaf(program, first, units[u], players[u], below, 0, value, behind, share, rule, tables)
+                _add_leaf(
+                    program,
+                    first,
+                    units[u],
+                    players[u],
+                    below,
+                    0,
+                    value,
+                    behind,
+                    share,
+                    rule,
+                    tables,
+                )
             if program.tests[below].right < 0:
-                _add_leaf(program, first, units[u], players[u], below, 1, value, behind, share, rule, tables)
+                _add_leaf(
+                    program,
+                    first,
+                    units[u],
+                    players[u],
+                    below,
+                    1,
+                    value,
+                    behind,
+                    share,
+                    rule,
+                    tables,
+                )
     return tables
 
 

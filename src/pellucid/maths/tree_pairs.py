@@ -29,9 +29,7 @@ def pair_values(program, table, tree, value, own, other, gains, gain):  # type: 
 
 
 @fast
-def _pair(
-    program, table, tree, value, mine, theirs, gains, share, owner, decided, stack, gain
-):  # type: ignore[no-untyped-def]
+def _pair(program, table, tree, value, mine, theirs, gains, share, owner, decided, stack, gain):  # type: ignore[no-untyped-def]
     """One row against one background row; the stack holds (node, what to do there)."""
     stack[0, 0], stack[0, 1] = program.first[tree], OPEN
     top, counts = 1, np.zeros(3, dtype=np.int64)

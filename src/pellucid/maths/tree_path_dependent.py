@@ -60,7 +60,7 @@ def shapley(program, table, output, value, codes, begin, rows, times, weights, r
     """Add the values of rows begin, …, begin + rows - 1 to phi (output, player, row).
 
     Line K of `times` and `weights` is the rule with K nodes on [0, 1]; `room` is state
-    (line, row), lean (depth, row) and hot (depth, 2, row).
+    (line, row), lean (depth, row) and hot (2 * depth, row).
     """
     state, lean, hot = room
     tests, width = program.tests, value.shape[1]
@@ -82,7 +82,9 @@ def shapley(program, table, output, value, codes, begin, rows, times, weights, r
             own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
             below = 2 * (depth + 1) * lines
             if test.left >= 0 or test.right >= 0:
-                _down(test, rows, times[order], order, own + lines - order, below, lines, state, lean)
+                _down(
+                    test, rows, times[order], order, own + lines - order, below, lines, state, lean
+                )
             side[depth] = LEFT if test.left >= 0 else RIGHT
             node = test.left if test.left >= 0 else test.right
             while node < 0 and depth >= 0:
@@ -114,20 +116,20 @@ def _lean(test, table, codes, begin, rows, side, lean, hot):  # type: ignore[no-
             code = codes[slot, begin + b]
             lean[depth, b] = 1.0 if (code <= cut) | (code == missing) else 0.0
     if test.previous >= 0:
-        above, way = test.previous, side[test.previous]
+        above = 2 * test.previous + side[test.previous]
         for b in range(rows):
-            lean[depth, b] *= hot[above, way, b]
+            lean[depth, b] *= hot[above, b]
         if test.reused:
             for b in range(rows):
-                hot[depth, LEFT, b] = lean[depth, b]
-                hot[depth, RIGHT, b] = hot[above, way, b] - lean[depth, b]
+                hot[2 * depth, b] = lean[depth, b]
+                hot[2 * depth + 1, b] = hot[above, b] - lean[depth, b]
         for b in range(rows):
-            lean[depth, b] -= ratio * hot[above, way, b]
+            lean[depth, b] -= ratio * hot[above, b]
         return
     if test.reused:
         for b in range(rows):
-            hot[depth, LEFT, b] = lean[depth, b]
-            hot[depth, RIGHT, b] = 1.0 - lean[depth, b]
+            hot[2 * depth, b] = lean[depth, b]
+            hot[2 * depth + 1, b] = 1.0 - lean[depth, b]
     for b in range(rows):
         lean[depth, b] -= ratio
 

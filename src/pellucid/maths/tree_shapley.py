@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Result = TypeVar("Result")
 
 ROOM_BYTES = 262_144  # what a block of rows touches again and again; stays near the processor
-MOST_ROWS = 256
+MOST_ROWS = 512
 CHUNKS = 16  # parts of a forest whose sums are added in order, whatever the threads
 SUBTREE_BITS, LEAF_BITS = 8, 11  # largest tables of the interventional game
 
@@ -103,13 +103,14 @@ def path_dependent(
 
     def explain(begin: int) -> None:
         rows = min(block, samples - begin)
-        room = np.empty((lines, rows)), np.empty((depth, rows)), np.empty((depth, 2, rows))
-        gain = np.zeros((outputs, players, rows))
+        room = lanes(lines, rows), lanes(depth, rows), lanes(2 * depth, rows)
+        gain = lanes(outputs * players, rows).reshape(outputs, players, -1)
+        gain[...] = 0.0
         tree_path_dependent.shapley(
             plan, forest.coding.table, forest.output, forest.value, codes, begin, rows,
             *rules(order), room, gain,
         )  # fmt: skip
-        values[begin : begin + rows] = gain.transpose(2, 1, 0)
+        values[begin : begin + rows] = gain[:, :, :rows].transpose(2, 1, 0)
 
     for _ in _each(explain, range(0, samples, block), threads):
         pass
@@ -253,15 +254,24 @@ def _count(
     return needed if n_players is None else n_players
 
 
+def lanes(lines: int, rows: int) -> Floats:
+    """Room for some lines of rows: each starts a cache line, and not all in the same place.
+
+    Lines an odd number of cache lines apart do not compete for the same part of the cache.
+    """
+    step = (-(-rows // 8) | 1) * 8
+    raw = np.empty(lines * step + 8)
+    skip = -raw.ctypes.data // 8 % 8
+    return raw[skip : skip + lines * step].reshape(lines, step)
+
+
 def _block(samples: int, bytes_per_row: int) -> int:
     """Rows to walk at once: as many as fit, in whole cache lines."""
     fits = max(ROOM_BYTES // max(bytes_per_row, 1) // 8 * 8, 16)
     return max(min(samples, fits, MOST_ROWS), 1)
 
 
-def _each(
-    work: Callable[[int], Result], starts: Iterable[int], threads: int
-) -> Iterator[Result]:
+def _each(work: Callable[[int], Result], starts: Iterable[int], threads: int) -> Iterator[Result]:
     """Results in the order of their starts."""
     if threads <= 1:
         yield from map(work, starts)

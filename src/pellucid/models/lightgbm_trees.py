@@ -137,9 +137,7 @@ def _tree(fields: dict[str, str]) -> Tree:
         missing=np.concatenate(
             [np.where(categorical, MISSING_ONLY_NAN, MISSING_RULES[kind >> 2 & 3]), pad]
         ).astype(np.int8),
-        cover=np.concatenate(
-            [_numbers(fields["internal_count"]), _numbers(fields["leaf_count"])]
-        ),
+        cover=np.concatenate([_numbers(fields["internal_count"]), _numbers(fields["leaf_count"])]),
         value=np.concatenate([np.zeros(leaves - 1), leaf_value])[:, None],
         categories=_categories(fields, threshold, categorical),
     )

@@ -124,9 +124,7 @@ def _outputs(model: Any, used: int, base: Floats, parsed: list[Tree]) -> NDArray
     return np.asarray(model["tree_info"][:used], dtype=np.int32)
 
 
-def _with_base(
-    booster: Any, settings: Any, rounds: int, build: Callable[[Floats], Trees]
-) -> Trees:
+def _with_base(booster: Any, settings: Any, rounds: int, build: Callable[[Floats], Trees]) -> Trees:
     """The trees with the constant that reproduces XGBoost's own margin of an empty row.
 
     base_score is kept on the scale of the target and each objective has its own way back; one

@@ -136,7 +136,8 @@ class MarginalGame:
                 continue
             chosen = plan(int(number))
             group = np.flatnonzero(count == number)
-            for some in slices(len(group), max(1, CELLS // (len(chosen.coalitions) * shape[2]))):
+            several = max(1, CELLS // (shape[2] * max(1, len(chosen.coalitions))))
+            for some in slices(len(group), several):
                 samples = group[some]
                 players = np.nonzero(self.playing[samples])[1].reshape(len(samples), number)
                 worth = self.worth(samples, players, chosen.coalitions)

@@ -6,12 +6,12 @@ import html
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pellucid.core.errors import InvalidSetting
+from pellucid.core.files import replacing
 from pellucid.show.compact import compact
 
 ARIA = re.compile(r' (?:aria-hidden|aria-label|aria-roledescription|role)="[^"]*"')
@@ -81,16 +81,8 @@ def save(chart: Any, path: str | os.PathLike[str]) -> Path:
             "The suffix says no known format", got=destination.name, allowed=list(WRITERS)
         )
     content = writer(chart)
-    with tempfile.NamedTemporaryFile(
-        dir=destination.parent, prefix=f".{destination.name}.", delete=False
-    ) as temporary:
-        try:
-            temporary.write(content.encode() if isinstance(content, str) else content)
-            temporary.flush()
-            os.replace(temporary.name, destination)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     return destination
 
 

@@ -12,7 +12,7 @@ from pellucid.core.errors import AxisError, EmptyData, InvalidSetting
 from pellucid.show.reading import classes
 
 MOST_LINES = 60
-"""Rows drawn as thin lines; more are thinned evenly over their mean height."""
+"""Single rows drawn as thin lines."""
 
 FEW_ROWS = 5
 """Below so many rows near a point (or half the usual number) the curve is a guess there."""
@@ -64,10 +64,14 @@ def middle(curve: Curve) -> np.ndarray:
 
 
 def single_rows(curve: Curve) -> np.ndarray:
-    """Lines of single rows, shape (line, point), thinned evenly over their height."""
+    """Lines of single rows, shape (sample, point); none for a curve without rows."""
     if "sample" not in curve.dims:
         return np.empty((0, len(curve.grid)))
-    lines = curve.values if curve.dims[0] == "sample" else curve.values.T
+    return curve.values if curve.dims[0] == "sample" else curve.values.T
+
+
+def thinned(lines: np.ndarray) -> np.ndarray:
+    """At most 60 of the lines, spread evenly over their mean height."""
     order = np.argsort(np.nan_to_num(lines).mean(axis=1), kind="stable")
     kept = np.linspace(0, len(order) - 1, min(MOST_LINES, len(order))).round().astype(int)
     return lines[order[np.unique(kept)]]

@@ -182,7 +182,7 @@ def _accepting(
 def _curves(
     parts: Sequence[Curve], kind: str | None, options: Mapping[str, Any], theme: str, width: int
 ) -> Any:
-    room = figure.check_width(width) // COLUMNS - 90
+    room = figure.check_width(width) // COLUMNS - 105
     charts = []
     for part in parts:
         name = kind or _natural(part, options)

@@ -123,7 +123,10 @@ def paired_budget(players: int) -> int:
 
 def _regressions(samples: list[tuple[np.ndarray, np.ndarray]]) -> Plan:
     """The plan that takes the mean of one regression for each sample."""
-    fits = [ShapleyRegression.of(coalitions, chance) for coalitions, chance in samples]
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # small factorisations crawl when threads must share cores
+        fits = [ShapleyRegression.of(coalitions, chance) for coalitions, chance in samples]
     pairs, place = distinct(np.concatenate([coalitions for coalitions, _ in samples]))
     ends = np.cumsum([len(coalitions) for coalitions, _ in samples])[:-1]
 

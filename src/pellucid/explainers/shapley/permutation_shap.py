@@ -44,7 +44,9 @@ class PermutationSHAP(Explainer):
     twice is evaluated once.
 
     ``error`` is the standard error over independent pairs of orders, widened by Student's
-    t-quantile over the normal one, so that value ± 1.96 errors covers 95 % even with few pairs.
+    t-quantile over the normal one, so that value ± 1.96 errors covers 95 % with few pairs too. The
+    mean variance of all columns counts as one pair more: two pairs that happen to agree on a column
+    do not prove it. With fewer than about ten pairs, games of rare jumps are covered less often.
 
     Cost: (budget − 2) × background rows for each row.
 
@@ -102,7 +104,8 @@ def _walks(orders: np.ndarray) -> Plan:
         whole = np.broadcast_to(odd[:, :1, None], (len(odd), pairs, 1, odd.shape[2]))
         path = np.concatenate([-whole, sign * odd[:, place], whole], axis=2)
         added = np.take_along_axis(np.diff(path, axis=2), rank[None, :, :, None], axis=2)
-        error = added.std(axis=1, ddof=1) / np.sqrt(pairs)
-        return added.mean(axis=1), widening(pairs - 1) * error
+        variance = added.var(axis=1, ddof=1)
+        variance += (variance.mean(axis=1, keepdims=True) - variance) / pairs
+        return added.mean(axis=1), widening(pairs**2 / (pairs - 1)) * np.sqrt(variance / pairs)
 
     return Plan(np.concatenate([met, ~met]), shares)

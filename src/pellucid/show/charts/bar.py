@@ -79,8 +79,9 @@ def chart(
     order = np.argsort(-overall, kind="stable")[: reading.check_top(top)]
     unit = measured(explanation) if len(sheets) > 1 else first.unit
     names = unique([first.features[i] for i in order])
+    directed = explanation.scale != "loss"  # a loss that rises is no output that rises
     return figure.finish(
-        _drawn(parts, order, names, palette(theme), width),
+        _drawn(parts, order, names, palette(theme), width, directed),
         question=f"Which features move the {unit.removeprefix('the ')} most?",
         reading=_reading(sheets, parts, overall, order, unit, intervals is not None),
         alternative=_alternative(
@@ -134,7 +135,11 @@ def _mean(parts: list[Bars]) -> Bars:
 
 
 def _columns(
-    parts: Mapping[Any, Bars], order: np.ndarray, names: list[str], colours: Palette
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    names: list[str],
+    colours: Palette,
+    directed: bool,
 ) -> dict[str, Any]:
     low, value, high = (
         np.concatenate([getattr(part, name)[order] for part in parts.values()])
@@ -153,22 +158,27 @@ def _columns(
         "high": high,
         "end": np.maximum(np.maximum(value, high), 0.0),
         "text": [signed(v) if signs else brief(v) for v in value],
-        "colour": paint if signs else [colours.plain] * len(value),
+        "colour": paint if signs and directed else [colours.plain] * len(value),
     }
 
 
 def _drawn(
-    parts: Mapping[Any, Bars], order: np.ndarray, names: list[str], colours: Palette, width: int
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    names: list[str],
+    colours: Palette,
+    width: int,
+    directed: bool,
 ) -> Any:
     import altair as alt
 
-    columns, panels = _columns(parts, order, names, colours), len(parts)
+    columns, panels = _columns(parts, order, names, colours, directed), len(parts)
     plot = max((width - 6.5 * max(map(cells, names)) - 20) / panels - 16, 70)
     text = 7.5 * max(map(cells, columns["text"])) + 12
     room = (0.0 if columns["low"].min() >= 0 else 0.03, min(text / max(plot - text, 40), 1.2))
     domain = figure.span(columns["low"], columns["end"], [0.0], room=room)
     axis = alt.Axis(
-        format=figure.number_format(columns["value"]), tickCount=5 if panels == 1 else 3
+        format=figure.number_format(columns["value"]), tickCount=max(2, min(5, int(plot) // 70))
     )
     x = alt.X("value:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=axis)
     y = alt.Y("feature:N", title=None, scale=alt.Scale(domain=names, padding=0.25))

@@ -54,6 +54,7 @@ def chart(
     diamonds. Above 2000 points each feature keeps an even sample over the ranks of its shares,
     with both extremes; the subtitle says so.
     """
+    figure.check_width(width)
     found = reading.sheet(explanation, class_)
     order = found.order()[: reading.check_top(top)]
     keep = max(2, MOST_POINTS // len(order))
@@ -136,7 +137,7 @@ def _inputs(
     column: np.ndarray | None, drawn: np.ndarray
 ) -> tuple[list[float], list[str], list[str]]:
     if column is None:
-        return [np.nan] * len(drawn), ["category"] * len(drawn), ["unknown"] * len(drawn)
+        return [np.nan] * len(drawn), ["unknown"] * len(drawn), ["unknown"] * len(drawn)
     absent = reading.missing(column)[drawn]
     numbers = reading.numeric(column)
     rank = np.full(len(drawn), np.nan) if numbers is None else ranks(numbers)[drawn]
@@ -151,52 +152,51 @@ def _drawn(
 ) -> Any:
     import altair as alt
 
-    colours = palette(theme)
-    domain = figure.span(columns["value"], [0.0])
     axis = alt.Axis(format=figure.number_format(columns["value"]), grid=False)
+    scale = alt.Scale(domain=figure.span(columns["value"], [0.0]), nice=False)
     title = f"▼ lowers  ·  {found.unit}  ·  raises ▲"
-    y = alt.Y(
-        "feature:N",
-        title=None,
-        scale=alt.Scale(domain=names, paddingInner=0.15),
-        axis=alt.Axis(grid=True, gridDash=[2, 3], labelPadding=8),
-    )
+    rows = alt.Axis(grid=True, gridDash=[2, 3], labelPadding=8)
     base = alt.Chart().encode(
-        x=alt.X("value:Q", title=title, scale=alt.Scale(domain=domain, nice=False), axis=axis),
-        y=y,
+        x=alt.X("value:Q", title=title, scale=scale, axis=axis),
+        y=alt.Y(
+            "feature:N", title=None, axis=rows, scale=alt.Scale(domain=names, paddingInner=0.15)
+        ),
         yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.15, 1.15])),
         tooltip=["feature:N", "shown:N", alt.Tooltip("value:Q", format=".3g")],
     )
+    zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(strokeWidth=1).encode(x="zero:Q")
+    layers = [zero]
+    for kind, look in _looks(theme).items():
+        chosen = np.array([one == kind for one in columns["kind"]])
+        if chosen.any():
+            part = {k: np.array(v, dtype=object)[chosen] for k, v in columns.items() if k != "kind"}
+            mark = base.mark_point(filled=True, opacity=0.85, **look)
+            colour = _ramp(theme) if kind == "number" else alt.Undefined
+            layers.append(mark.encode(color=colour).properties(data=figure.table(part)))
+    return alt.layer(*layers).properties(height=alt.Step(34))
+
+
+def _looks(theme: str) -> dict[str, dict[str, Any]]:
+    colours = palette(theme)
+    return {
+        "unknown": {"shape": "circle", "size": 22, "color": colours.plain},
+        "category": {"shape": "square", "size": 20, "color": colours.plain},
+        "missing": {"shape": "diamond", "size": 30, "color": colours.missing},
+        "number": {"shape": "circle", "size": 22},
+    }
+
+
+def _ramp(theme: str) -> alt.Color:
+    import altair as alt
+
     legend = alt.Legend(
         values=[0, 1],
         labelExpr="datum.value ? '\u00a0high' : '\u00a0low'",
         title=["value of", "the feature"],
         gradientLength=110,
     )
-    scale = alt.Scale(domain=[0, 1], range=list(colours.ramp))
-    marks = {
-        "category": base.mark_point(
-            shape="square", filled=True, size=20, color=colours.plain, opacity=0.85
-        ),
-        "missing": base.mark_point(
-            shape="diamond", filled=True, size=30, color=colours.missing, opacity=0.85
-        ),
-        "number": base.mark_point(shape="circle", filled=True, size=22, opacity=0.85).encode(
-            color=alt.Color("rank:Q", scale=scale, legend=legend)
-        ),
-    }
-    layers = []
-    for kind, mark in marks.items():
-        chosen = [i for i, k in enumerate(columns["kind"]) if k == kind]
-        if chosen:
-            part = {
-                name: [column[i] for i in chosen]
-                for name, column in columns.items()
-                if name != "kind"
-            }
-            layers.append(mark.properties(data=figure.table(part)))
-    zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(strokeWidth=1).encode(x="zero:Q")
-    return alt.layer(zero, *layers).properties(height=alt.Step(34))
+    scale = alt.Scale(domain=[0, 1], range=list(palette(theme).ramp))
+    return alt.Color("rank:Q", scale=scale, legend=legend)
 
 
 def _alternative(explanation: Attribution, found: reading.Sheet, order: np.ndarray) -> str:

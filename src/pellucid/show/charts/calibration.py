@@ -42,6 +42,7 @@ def chart(
     width : int
         Pixels of the whole picture.
     """
+    figure.check_width(width)
     if explanation.dims != ("point",) or explanation.categorical:
         raise AxisError(
             "A calibration curve has one axis", got=explanation.dims, allowed=("point",)

@@ -124,7 +124,7 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
 
 def _extent(curve: Curve) -> list[np.ndarray]:
     limits = lines.limits(curve)
-    return [lines.middle(curve), lines.single_rows(curve).ravel(), *(limits or ())]
+    return [lines.middle(curve), lines.thinned(lines.single_rows(curve)).ravel(), *(limits or ())]
 
 
 def _one(curve: Curve, paint: str, dash: list[int], several: bool) -> list[Any]:
@@ -132,6 +132,7 @@ def _one(curve: Curve, paint: str, dash: list[int], several: bool) -> list[Any]:
 
     grid = np.asarray(curve.grid, dtype=float)
     line, limits, rows = lines.middle(curve), lines.limits(curve), lines.single_rows(curve)
+    rows = lines.thinned(rows)
     marks = []
     if limits is not None:
         band = alt.Chart(figure.table({"x": grid, "y": limits[0], "high": limits[1]}))
@@ -212,19 +213,35 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
         scale=alt.Scale(domain=[labels[i] for i in order], padding=0.3),
         axis=alt.Axis(grid=True),
     )
-    layers = []
-    for part, paint in zip(parts, colours.series, strict=False):
-        base = alt.Chart(figure.table(part)).encode(y=y)
-        shape: Any = alt.value("circle")
-        if len(parts) > 1:
-            base = base.encode(yOffset=alt.YOffset("method:N", sort=methods))
-            shape = alt.Shape("method:N", title=None, sort=methods)
-        rules = base.mark_rule(color=paint, strokeWidth=2)
-        layers.append(rules.encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
-        points = base.mark_point(size=80, stroke=paint, strokeWidth=2, opacity=1)
-        fill = alt.condition("datum.guess", alt.value(colours.background), alt.value(paint))
-        layers.append(points.encode(x=x, shape=shape, fill=fill))
+    layers = [
+        mark.encode(y=y)
+        for part, paint in zip(parts, colours.series, strict=False)
+        for mark in _points(part, paint, methods, colours, x)
+    ]
     return alt.layer(*layers).properties(height=alt.Step(28 if len(parts) == 1 else 16))
+
+
+def _points(
+    part: dict[str, Any], paint: str, methods: list[str], colours: Palette, x: Any
+) -> list[Any]:
+    """One method's points with their ranges; hollow where the model guesses."""
+    import altair as alt
+
+    inside = np.where(part["guess"], colours.background, paint)
+    base = alt.Chart(figure.table({**part, "inside": inside}))
+    shape: Any = alt.value("circle")
+    stroke: Any = alt.value(paint)
+    if len(methods) > 1:
+        base = base.encode(yOffset=alt.YOffset("method:N", sort=methods))
+        legend = alt.Legend(symbolFillColor=colours.muted, symbolStrokeColor=colours.muted)
+        shape = alt.Shape("method:N", title=None, sort=methods, legend=legend)
+        hues = alt.Scale(domain=methods, range=list(colours.series[: len(methods)]))
+        stroke = alt.Stroke("method:N", scale=hues, legend=None)
+    points = base.mark_point(size=80, strokeWidth=2, opacity=1)
+    return [
+        base.mark_rule(color=paint, strokeWidth=2).encode(x="low:Q", x2="high:Q"),
+        points.encode(x=x, shape=shape, fill=alt.Fill("inside:N", scale=None), stroke=stroke),
+    ]
 
 
 def _ranges(curve: Curve, first: Curve, labels: list[str], method: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pellucid.core.errors import InvalidData
 from pellucid.show import figure, reading
 from pellucid.show.charts.beeswarm import MOST_POINTS, SHADES, pile, ranks, spread_evenly
 from pellucid.show.theme import WIDTH, palette
-from pellucid.show.words import brief, counted, datum, shorten, signed, unique
+from pellucid.show.words import brief, counted, datum, percent, shorten, signed, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -24,6 +24,9 @@ SLICE = 25
 
 WORTH_COLOURING = 0.1
 """Share of the spread within slices that the best partner must explain to be shown."""
+
+NO_SPREAD = 0.01
+"""Below this share of all spread, what lies within slices is too little to explain."""
 
 MOST_CATEGORIES = 12
 """Categories drawn, those with most rows first."""
@@ -65,8 +68,10 @@ def chart(
     The rows are cut into slices of about 25 neighbours along the feature. Within a slice the
     feature hardly changes, so what spread its shares still have comes from other features. The
     partner is the one whose ranks (or categories) explain most of that spread by least squares,
-    less what chance would explain; under a tenth, no partner is shown.
+    less what chance would explain. None is shown if the best explains under a tenth of it, or if
+    it is under a hundredth of all spread.
     """
+    figure.check_width(width)
     found = reading.sheet(explanation, class_)
     place = reading.feature_place(found, feature)
     column = found.column(found.features[place])
@@ -79,18 +84,18 @@ def chart(
     other, strength = _partner(found, place, partner)
     known = np.flatnonzero(np.isfinite(found.values[:, place]))
     drawn = known[spread_evenly(found.values[known, place], MOST_POINTS)]
-    name, unit = found.names[place], found.unit
     layers, said = _layers(found, place, column, other, drawn, theme)
-    if other is not None and strength is not None:
-        said += f" Colour: {found.names[other]}, which explains {strength:.0%} of the spread."
+    if strength is not None and other is not None:
+        said += f" Colour: {found.names[other]}, which explains {percent(strength)} of the spread."
     elif other is None and partner == "auto":
         said += " No other feature explains the spread."
     if len(drawn) < len(known):
         said += f" {len(drawn):,} of {len(known):,} rows drawn, spread evenly over their ranks."
+    name = found.names[place]
     return figure.finish(
         layers,
         question=f"How does the effect of {name} change with its value?",
-        reading=f"Share of {name} in {unit}, one point for each row.{said}",
+        reading=f"Share of {name} in {found.unit}, one point for each row.{said}",
         alternative=_alternative(explanation, found, place, column, other),
         theme=theme,
         width=width,
@@ -115,7 +120,9 @@ def interaction(x: np.ndarray, shares: np.ndarray, partner: np.ndarray) -> float
             fitted, spent = _line(scored[part], own), 1
         explained += float(fitted @ fitted)
         freedom += spent / max(len(part) - 2, 1) * float(own @ own)
-    return max(0.0, (explained - freedom) / total) if total > 0 else 0.0
+    if total <= NO_SPREAD * float(((shares - shares.mean()) ** 2).sum()):
+        return 0.0
+    return max(0.0, (explained - freedom) / total)
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> np.ndarray:

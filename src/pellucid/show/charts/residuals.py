@@ -42,6 +42,7 @@ def chart(
     width : int
         Pixels of the whole picture.
     """
+    figure.check_width(width)
     x, truth = (np.asarray(a, dtype=np.float64) for a in (predicted, actual))
     if x.shape != truth.shape or x.ndim != 1:
         raise InvalidData(

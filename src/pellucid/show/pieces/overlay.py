@@ -105,7 +105,7 @@ def _blended(grey: np.ndarray, shares: np.ndarray) -> np.ndarray:
     gap = ((row + column) // STRIPE) % 2 == 1
     strength = np.where((shares < 0) & gap, 0.25 * strength, strength)[..., None]
     paint = np.where(shares[..., None] > 0, _bytes(colours.raises), _bytes(colours.lowers))
-    paper = 255.0 * np.repeat(0.25 + 0.75 * grey[..., None], 3, axis=2)
+    paper = 255.0 * np.repeat(0.4 + 0.6 * grey[..., None], 3, axis=2)
     return np.round(paper * (1 - strength) + paint * strength).astype(np.uint8)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pellucid.core.files import replacing
 from pellucid.show import theme
 from pellucid.show.report.blocks import Figure, Finding, Section
 
@@ -76,20 +76,9 @@ def render(
 
 def write(path: str | os.PathLike[str], text: str) -> Path:
     """Write the page whole or not at all."""
-    destination = Path(path)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=destination.parent, prefix=f".{destination.name}.", delete=False
-    ) as temporary:
-        try:
-            temporary.write(text)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            os.chmod(temporary.name, 0o644)
-            os.replace(temporary.name, destination)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
-    return destination
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 @cache
@@ -119,7 +108,7 @@ def _drawable(figure: Figure) -> dict[str, Any]:
     spec.pop("title", None)
     alt = spec.pop("description", figure.question)
     if "width" in spec:
-        spec.update(width="container", autosize={"type": "fit-x", "contains": "padding"})
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return {**vars(figure), "spec": _inline(spec), "alt": alt}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.core.explanation import number
+from pellucid.core.files import writable
 from pellucid.data.schema import Schema
 from pellucid.show.report import cases, drivers, effects, origin, quality, trust
 from pellucid.show.report.blocks import Finding
@@ -114,6 +115,7 @@ def report(
     for shares where they exist, else 1024 coalitions for each of 60 rows.
     """
     started = time.perf_counter()
+    writable(path)
     options = Options(
         target=target,
         scale=scale,

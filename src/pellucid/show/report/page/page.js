@@ -14,6 +14,7 @@
     const previous = views.get(element);
     if (previous) previous.finalize();
     const spec = JSON.parse(theme === "dark" ? recoloured(text) : text);
+    if ("width" in spec) spec.width = element.clientWidth;
     const result = await vegaEmbed(element, spec, {
       actions: false, renderer: "svg", config: PELLUCID_THEMES[theme], tooltip: { theme: "custom" },
     });
@@ -81,6 +82,14 @@
     box.addEventListener("input", filter);
     filter();
   }
+
+  let width = innerWidth, waiting;
+  window.addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (innerWidth !== width) { width = innerWidth; drawAll(root.dataset.theme); }
+    }, 200);
+  });
 
   // A printed page is light and shows every table.
   let before;

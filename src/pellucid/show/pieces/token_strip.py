@@ -17,7 +17,7 @@ FAINT = 0.02
 """Below this share of the strongest a token stays plain."""
 
 
-def strip(
+def token_strip(
     tokens: Sequence[str],
     values: Sequence[float] | np.ndarray,
     *,
@@ -76,7 +76,7 @@ def strip(
         f"The strongest moves it by {brief(float(sizes.max(initial=0.0)))}.",
         "alternative": _alternative(tokens, shares, order[:3], unit),
     }
-    return render("tokens.html.j2", content, styled)
+    return render("token_strip.html.j2", content, styled)
 
 
 def _look(share: float, strength: float) -> str:

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from pellucid.core.seeds import generator
+from pellucid.maths.coalitions import every_coalition, exact_shapley, sampled_pairs
+from pellucid.maths.shapley_regression import ShapleyRegression, widening
+
+
+def fitted(players: int, pairs: int, seed: int = 0) -> tuple[ShapleyRegression, np.ndarray]:
+    drawn, chance = sampled_pairs(players, pairs, generator(seed, "test regression", players))
+    return ShapleyRegression.of(drawn, chance), drawn
+
+
+def odd_half(worth: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """From the worth of all coalitions: half the difference within pairs, everybody first."""
+    number = drawn @ (1 << np.arange(drawn.shape[1]))
+    last = len(worth) - 1
+    pairs = np.concatenate([[last], number])
+    return ((worth[pairs] - worth[last - pairs]) / 2)[None, :, None]
+
+
+@pytest.mark.parametrize(("players", "pairs"), [(4, 6), (6, 11), (9, 40), (9, 200)])
+def test_sums_of_players_and_of_pairs_of_players_are_exact(players: int, pairs: int) -> None:
+    regression, drawn = fitted(players, pairs)
+    member = every_coalition(players).astype(float)
+    rng = generator(0, "pairs")
+    worth = member @ rng.normal(size=players) + 3
+    strength = rng.normal(size=(players, players))
+    worth = worth + np.einsum("ci,ij,cj->c", member, strength, member)
+    values, error = regression.estimate(odd_half(worth, drawn))
+    exact = exact_shapley(worth[None, :, None])
+    np.testing.assert_allclose(values, exact, atol=1e-9)
+    assert error.max() < 1e-9
+
+
+@pytest.mark.parametrize(("players", "pairs"), [(6, 30), (8, 126)])
+def test_nearly_all_coalitions_give_nearly_the_exact_values(players: int, pairs: int) -> None:
+    regression, drawn = fitted(players, pairs)
+    worth = generator(0, "any game").normal(size=1 << players)
+    values, error = regression.estimate(odd_half(worth, drawn))
+    exact = exact_shapley(worth[None, :, None])
+    assert np.abs(values - exact).max() < 0.1 * np.abs(exact).mean()
+    assert np.all(np.isfinite(error))
+
+
+def test_values_always_add_up() -> None:
+    regression, _ = fitted(25, 60)
+    odd = generator(0, "adds up").normal(size=(3, 61, 2))
+    values, error = regression.estimate(odd)
+    assert values.shape == error.shape == (3, 25, 2)
+    np.testing.assert_allclose(values.sum(axis=1), 2 * odd[:, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("order", "pairs"), [(3, 120), (5, 170)])
+def test_the_mean_over_many_draws_is_the_exact_value(order: int, pairs: int) -> None:
+    players, draws = 9, 300
+    member = every_coalition(players)
+    worth = np.prod(2.0 * member[:, :order] - 1, axis=1)
+    runs = []
+    for seed in range(draws):
+        regression, drawn = fitted(players, pairs, seed)
+        runs.append(regression.estimate(odd_half(worth, drawn))[0][0, :, 0])
+    truth = np.where(np.arange(players) < order, 2 / order, 0)
+    off = (np.mean(runs, axis=0) - truth) / (np.std(runs, axis=0) / np.sqrt(draws))
+    assert np.abs(off).max() < 4
+
+
+def test_few_degrees_of_freedom_widen_the_error_as_students_t_does() -> None:
+    np.testing.assert_allclose(widening(1), 12.706 / 1.95996, rtol=1e-4)
+    np.testing.assert_allclose(widening(1e6), 1, rtol=1e-5)
