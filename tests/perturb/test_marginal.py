@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from twins.shapley_enumeration import marginal_worth, shapley_values
 
 from pellucid.core.seeds import generator
 from pellucid.maths.coalitions import every_coalition
 from pellucid.perturb.marginal import MarginalGame, enumerated
+from twins.shapley_enumeration import marginal_worth, shapley_values
 
 RNG = generator(0, "test marginal")
 BACKGROUND = RNG.normal(size=(7, 4))

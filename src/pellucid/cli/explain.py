@@ -25,8 +25,12 @@ from pellucid.metrics.evidence import repeat
 
 SUFFIXES = (".parquet", ".pel")
 
-FIRST_ROWS, MOST_ROWS = 32, 8192
-"""Rows explained before the limits are looked at: few at first and with a sampler."""
+MOST_ROWS = {"reads": 8192, "samples": 1024, "limited": 32}
+"""Rows explained at once: by a method that reads the model's inside, by one that asks it, and by
+either where a limit may stop the work, so that what was done can be kept."""
+
+EFFECTS = "pellucid.explainers.effect."
+"""The room of the methods that explain no single rows."""
 
 
 def run_explain(
@@ -60,7 +64,7 @@ def run_explain(
         "max_evaluations": max_evaluations,
     }
     question = _asked(fitted, table, settings, target)
-    parts, stopped = _in_parts(question, method_for(question, method, budget))
+    parts, stopped = _in_parts(question, _of_rows(method_for(question, method, budget)))
     if stopped is not None and not parts:
         raise stopped
     whole = joined(parts, question)
@@ -79,10 +83,20 @@ def _asked(model: Any, table: Table, settings: dict[str, Any], target: str | Non
     except ColumnMismatch as error:
         if target is not None:
             raise
-        fix = "If one of the columns is the target, leave it out: --target COLUMN"
+        fix = f"{error.fix or ''} If the target is in DATA, leave it out: --target COLUMN"
         raise ColumnMismatch(
             error.problem, got=error.got, allowed=error.allowed, fix=fix
         ) from error
+
+
+def _of_rows(recipe: Explainer) -> Explainer:
+    """`recipe`, once it is known to explain row by row."""
+    if type(recipe).__module__.startswith(EFFECTS):
+        raise InvalidSetting(
+            f"{recipe.name()!r} does not explain row by row",
+            fix="Use it from Python, or write a report, which has it",
+        )
+    return recipe
 
 
 def _in_parts(
@@ -91,24 +105,18 @@ def _in_parts(
     """The rows part by part, all against one reference, until they are done or a limit is met."""
     rows = len(question.table)
     parts: list[Attribution] = []
-    start, size = 0, FIRST_ROWS
+    size = MOST_ROWS["reads" if recipe.needs else "samples"]
+    if question.work.limit is not None or question.work.seconds is not None:
+        size = MOST_ROWS["limited"]
     with progress("explaining", rows) as advance:
-        while start < rows:
+        for start in range(0, rows, size):
             table = question.table.take(np.arange(start, min(start + size, rows)))
             try:
                 part = recipe.answer(repeat(question, question, table=table), progress=False)
             except BudgetExceeded as error:
                 return parts, error
-            if not isinstance(part, Attribution) or part.dims[:2] != ("sample", "feature"):
-                raise InvalidSetting(
-                    f"{recipe.name()!r} does not explain row by row",
-                    fix="Use it from Python, or in a report",
-                )
             parts.append(part)
-            start += len(table)
             advance(len(table))
-            # Methods that read the model's inside cost next to nothing per row.
-            size = min(2 * size, MOST_ROWS) if recipe.needs else FIRST_ROWS
     return parts, None
 
 
@@ -123,15 +131,25 @@ def joined(parts: list[Attribution], question: Question) -> Attribution:
         for name in parts[0].inputs or {}
     }
     labels = [label for part in parts for label in part.coords["sample"]]
-    notes = [*question.notes, *(note for part in parts for note in part.notes)]
     done = question.table.take(np.arange(len(labels)))
     made = replace(
         parts[-1].provenance,
         data_fingerprint=done.fingerprint(),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_notes(parts, question),
     )
     coords = {**parts[0].coords, "sample": labels}
     return replace(parts[0], **arrays, coords=coords, inputs=inputs, provenance=made)
+
+
+def _notes(parts: list[Attribution], question: Question) -> tuple[str, ...]:
+    """All notes; of those that differ between the parts only in their numbers, the first."""
+    kept = {note: note for note in question.notes}
+    for place, part in enumerate(parts):
+        for note in part.notes:
+            where = f" (In rows {part.coords['sample'][0]} to {part.coords['sample'][-1]}.)"
+            same = len(parts) == 1 or all(note in other.notes for other in parts)
+            kept.setdefault(NUMBER.sub("#", note), note if same or place else note + where)
+    return tuple(dict.fromkeys(kept.values()))
 
 
 def _judged(whole: Attribution, model: Any, question: Question) -> Scores:

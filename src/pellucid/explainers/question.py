@@ -24,6 +24,9 @@ from pellucid.engine.work import BATCH_ROWS, Work
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
 
+SCALES = ("probability", "logit", "log", "raw", "path length")
+"""Every scale that some model speaks on."""
+
 
 @dataclass(kw_only=True)
 class Question:
@@ -253,7 +256,7 @@ def ask(
         reference = Table.of(reference, like=table)
     arranged = adapter.check(table.native())  # a bare function shows only now what it answers
     chosen = _scale(adapter, scale)
-    notes = [*adapter.notes_on(chosen), *arranged, *table.notes]
+    notes = [*adapter.notes_on(chosen), *arranged, *table.notes, *_constant(table)]
     columns, labels, complement = _outputs(adapter, table, chosen, target)
     return Question(
         model=adapter,
@@ -278,10 +281,22 @@ def _names_for(X: Any, model: Model) -> tuple[str, ...] | None:
     return model.columns if fits else None
 
 
+def _constant(table: Table) -> list[str]:
+    """A note on columns that do not vary."""
+    first = table.codes[0]
+    same = ((table.codes == first) | (np.isnan(table.codes) & np.isnan(first))).all(axis=0)
+    if len(table) < 2 or not same.any():
+        return []
+    names = ", ".join(name for name, found in zip(table.names, same, strict=True) if found)
+    return [f"The same value in every row explained: {names}."]
+
+
 def _scale(model: Model, scale: str) -> str:
     if scale == "auto":
         return model.scales[0]
     if scale not in model.scales:
+        if scale not in SCALES:
+            raise UnknownName.among("scale", str(scale), ("auto", *model.scales))
         raise CannotExplain(
             f"{model.name} has no output on the scale {scale!r}", allowed=list(model.scales)
         )

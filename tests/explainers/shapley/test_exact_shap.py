@@ -2,12 +2,12 @@ import warnings
 
 import numpy as np
 import pytest
-from twins.shapley_enumeration import marginal_worth, shapley_values
 
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting
 from pellucid.core.seeds import generator
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
+from twins.shapley_enumeration import marginal_worth, shapley_values
 
 RNG = generator(0, "test exact")
 

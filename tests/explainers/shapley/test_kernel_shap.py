@@ -2,13 +2,13 @@ import warnings
 
 import numpy as np
 import pytest
-from twins.shapley_enumeration import marginal_worth, shapley_values
 
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting
 from pellucid.core.seeds import generator
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP
 from pellucid.models.callable import CallableModel
+from twins.shapley_enumeration import marginal_worth, shapley_values
 
 RNG = generator(0, "test kernel")
 SAMPLERS = ["kernel_shap", "permutation_shap"]
@@ -41,7 +41,7 @@ def six_games(Z: np.ndarray) -> np.ndarray:
         sign[:, :3].prod(axis=1),
         sign[:, :5].prod(axis=1),
         np.where(Z, np.arange(1, Z.shape[1] + 1), 0).max(axis=1),
-        1.0 * Z[:, 0] ^ Z[:, 1] if False else (Z[:, 0] ^ Z[:, 1]) + 3.0 * Z[:, 2] * Z[:, 3],
+        (Z[:, 0] ^ Z[:, 1]) + 3.0 * Z[:, 2] * Z[:, 3],
     ]
     return np.stack(columns, axis=1).astype(float)
 

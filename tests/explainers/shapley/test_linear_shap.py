@@ -2,12 +2,12 @@ import warnings
 
 import numpy as np
 import pytest
-from twins.shapley_enumeration import gaussian_worth, marginal_worth, shapley_values
 
 import pellucid as pel
 from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.core.seeds import generator
 from pellucid.explainers.shapley.linear_shap import LinearSHAP
+from twins.shapley_enumeration import gaussian_worth, marginal_worth, shapley_values
 
 RNG = generator(0, "test linear")
 MIX = RNG.normal(size=(5, 5))

@@ -43,10 +43,10 @@ class PermutationSHAP(Explainer):
     for all rows with as many columns that differ from the background, and a coalition that occurs
     twice is evaluated once.
 
-    ``error`` is the standard error over independent pairs of orders, widened by Student's
-    t-quantile over the normal one, so that value ± 1.96 errors covers 95 % with few pairs too. The
-    mean variance of all columns counts as one pair more: two pairs that happen to agree on a column
-    do not prove it. With fewer than about ten pairs, games of rare jumps are covered less often.
+    ``error`` is the standard error over independent pairs of orders. The mean variance of all
+    columns counts as one pair more, since two pairs that agree on a column do not prove it, and
+    Student's t-quantile widens the error, so that value ± 1.96 errors covers about 95 % with few
+    pairs too. Below ten pairs, games of rare jumps are covered less often.
 
     Cost: (budget − 2) × background rows for each row.
 
