@@ -25,7 +25,7 @@ FLOORS = {
     "explainers": 3,
     "metrics": 4,
     "debug": 4,
-    "show": 5,
+    "display": 5,
     "cli": 6,
     "testing": 7,
 }
@@ -42,9 +42,9 @@ MAY_IMPORT = {
     "narwhals": {"core", "data", "models"},
     "numba": {"maths", "models"},
     "sklearn": {"data", "models", "cli", "testing"},
-    "altair": {"show"},
-    "vl_convert": {"show"},
-    "jinja2": {"show"},
+    "altair": {"display"},
+    "vl_convert": {"display"},
+    "jinja2": {"display"},
     "typer": {"cli"},
     "rich": {"cli", "engine"},
 }

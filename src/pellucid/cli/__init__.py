@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run ``pellucid``; the exit code says how it went (see ``pellucid --help``)."""
-    from pellucid.cli.app import run
+    try:
+        from pellucid.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before the command line could take it
+        raise SystemExit(130) from None

@@ -27,7 +27,7 @@ def run_demo(data: str, output: Path, seed: int, json: bool) -> None:
     say(f"Training a gradient-boosted model on {data} ({len(dataset.X):,} rows) …")
     model, parts = train(dataset, seed)
     say("Explaining it, and testing the explanation …")
-    from pellucid.show.report.report import report
+    from pellucid.display.report.report import report
 
     X, y, background = parts["held out"]
     made = report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ SUFFIXES = (".parquet", ".pel")
 MOST_ROWS = {"reads": 8192, "samples": 1024, "limited": 32}
 """Rows explained at once: by a method that reads the model's inside, by one that asks it, and by
 either where a limit may stop the work, so that what was done can be kept."""
+
+NUMBER = re.compile(r"\d[\d.,]*")
 
 EFFECTS = "pellucid.explainers.effect."
 """The room of the methods that explain no single rows."""
@@ -64,7 +67,10 @@ def run_explain(
         "max_evaluations": max_evaluations,
     }
     question = _asked(fitted, table, settings, target)
-    parts, stopped = _in_parts(question, _of_rows(method_for(question, method, budget)))
+    recipe = method_for(question, method, budget)
+    if type(recipe).__module__.startswith(EFFECTS):
+        raise _not_by_row(recipe)
+    parts, stopped = _in_parts(question, recipe)
     if stopped is not None and not parts:
         raise stopped
     whole = joined(parts, question)
@@ -83,20 +89,11 @@ def _asked(model: Any, table: Table, settings: dict[str, Any], target: str | Non
     except ColumnMismatch as error:
         if target is not None:
             raise
-        fix = f"{error.fix or ''} If the target is in DATA, leave it out: --target COLUMN"
+        hint = "If the target is in DATA, leave it out: --target COLUMN"
+        fix = f"{error.fix}. {hint}" if error.fix else hint
         raise ColumnMismatch(
             error.problem, got=error.got, allowed=error.allowed, fix=fix
         ) from error
-
-
-def _of_rows(recipe: Explainer) -> Explainer:
-    """`recipe`, once it is known to explain row by row."""
-    if type(recipe).__module__.startswith(EFFECTS):
-        raise InvalidSetting(
-            f"{recipe.name()!r} does not explain row by row",
-            fix="Use it from Python, or write a report, which has it",
-        )
-    return recipe
 
 
 def _in_parts(
@@ -115,9 +112,18 @@ def _in_parts(
                 part = recipe.answer(repeat(question, question, table=table), progress=False)
             except BudgetExceeded as error:
                 return parts, error
+            if not isinstance(part, Attribution) or part.dims[:2] != ("sample", "feature"):
+                raise _not_by_row(recipe)
             parts.append(part)
             advance(len(table))
     return parts, None
+
+
+def _not_by_row(recipe: Explainer) -> InvalidSetting:
+    return InvalidSetting(
+        f"{recipe.name()!r} does not explain row by row",
+        fix="Use it from Python, or write a report, which has it",
+    )
 
 
 def joined(parts: list[Attribution], question: Question) -> Attribution:
@@ -142,14 +148,14 @@ def joined(parts: list[Attribution], question: Question) -> Attribution:
 
 
 def _notes(parts: list[Attribution], question: Question) -> tuple[str, ...]:
-    """All notes; of those that differ between the parts only in their numbers, the first."""
-    kept = {note: note for note in question.notes}
-    for place, part in enumerate(parts):
+    """All notes; of those that differ between parts only in their numbers, that of the first."""
+    alike: dict[str, list[str]] = {}
+    for part in parts:
         for note in part.notes:
-            where = f" (In rows {part.coords['sample'][0]} to {part.coords['sample'][-1]}.)"
-            same = len(parts) == 1 or all(note in other.notes for other in parts)
-            kept.setdefault(NUMBER.sub("#", note), note if same or place else note + where)
-    return tuple(dict.fromkeys(kept.values()))
+            alike.setdefault(NUMBER.sub("#", note), []).append(note)
+    first = f" (The first {len(parts[0].coords['sample'])} rows; later ones have other numbers.)"
+    told = [notes[0] + first * (len(set(notes)) > 1) for notes in alike.values()]
+    return tuple(dict.fromkeys([*question.notes, *told]))
 
 
 def _judged(whole: Attribution, model: Any, question: Question) -> Scores:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 from pathlib import Path
 from typing import Any
 
 from pellucid.cli.inputs import model_from
 from pellucid.core import registry
 from pellucid.explainers import choose
+
+WIDTH = 180
+"""Characters of a line that is not written to a terminal: each method has one."""
 
 
 def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None:
@@ -20,9 +24,11 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        "method", "values", "needs", "model evaluations", "source", box=None, pad_edge=False
-    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    table.add_column("values", no_wrap=True)
+    for header in ("needs", "model evaluations", "source"):
+        table.add_column(header, overflow="fold")
     for row in rows:
         needs = row.get("why_not") or ", ".join(row["needs"])
         style = "dim" if row.get("why_not") else ""
@@ -34,7 +40,7 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
             row["paper"],
             style=style,
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
 def _fitting(model: Path, scale: str, trust: bool) -> list[dict[str, Any]]:

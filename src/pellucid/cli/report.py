@@ -32,7 +32,7 @@ def run_report(
     fitted, origin = model_from(model, trust)
     table, y = rows_and_answers(data, target)
     reference = background_from(background, target)
-    from pellucid.show.report.report import report
+    from pellucid.display.report.report import report
 
     made = report(
         fitted,

@@ -27,8 +27,8 @@ def run_show(
         destination(output, SUFFIXES, file)
     explanation = _part(_part(Explanation.load(file), "sample", row), "class", class_)
     if output is not None:
-        from pellucid.show.export import save
-        from pellucid.show.show import show
+        from pellucid.display.export import save
+        from pellucid.display.show import show
 
         save(show(explanation, kind=kind), output)
         say(f"Wrote {output}")

@@ -201,7 +201,10 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise UnreadableFile(f"There is no file {path}", fix="Check the path") from error
+        where = path.absolute().parent
+        raise UnreadableFile(
+            f"There is no file {path.name} in {where}", fix="Check the path"
+        ) from error
     except OSError as error:
         raise UnreadableFile(f"The file {path} cannot be opened", got=error.strerror) from error
 

@@ -48,7 +48,7 @@ class Work:
                 "batch_size is a number of rows", got=self.batch_size, allowed="≥ 1"
             )
         for name, most in (("max_evaluations", self.limit), ("max_seconds", self.seconds)):
-            if most is not None and (not isinstance(most, (int, float)) or not most > 0):
+            if most is not None and (not isinstance(most, (int, float, np.number)) or not most > 0):
                 raise InvalidSetting(f"{name} is a limit", got=repr(most), allowed="> 0, or None")
 
     @property

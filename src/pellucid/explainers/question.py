@@ -254,6 +254,7 @@ def ask(
     )
     if reference is not None:
         reference = Table.of(reference, like=table)
+        adapter.check(reference.native())
     arranged = adapter.check(table.native())  # a bare function shows only now what it answers
     chosen = _scale(adapter, scale)
     notes = [*adapter.notes_on(chosen), *arranged, *table.notes, *_constant(table)]
@@ -308,11 +309,12 @@ def _outputs(
 ) -> tuple[list[int], tuple[Label, ...], bool]:
     width = model.predict(table.take([0]).native(), scale).shape[1]
     if model.task != "classification" or model.classes is None:
-        if target is None or (isinstance(target, str) and width == 1):
+        if target is None:
             return list(range(width)), tuple(range(width)), False
-        if isinstance(target, (int, np.integer)) and 0 <= target < width:
-            return [int(target)], (int(target),), False
-        raise UnknownName.among("output", str(target), [str(i) for i in range(width)])
+        known = [str(i) for i in range(width)]
+        if str(target) not in known:
+            raise UnknownName.among("output", str(target), known)
+        return [int(target)], (int(target),), False
     classes = [c.item() if isinstance(c, np.generic) else c for c in model.classes]
     if target is None:
         return (

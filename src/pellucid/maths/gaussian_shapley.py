@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.engine.work import slices
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.maths.shapley_regression import widening
 
@@ -70,7 +69,9 @@ def enumerated(correlation: np.ndarray, coef: np.ndarray, players: np.ndarray) -
     known = every_coalition(int(players.max()) + 1)[:, players]
     columns = len(correlation)
     worth = np.empty((columns, len(known), len(coef)))
-    for some in slices(len(known), max(1, CELLS // columns**2)):
+    several = max(1, CELLS // columns**2)
+    for start in range(0, len(known), several):
+        some = slice(start, start + several)
         inside = known[some]
         both = inside[:, :, None] & inside[:, None, :]
         matrix = np.where(both, correlation, np.eye(columns))

@@ -30,7 +30,7 @@ REST = 1e-4, 1e-6
 """Variance of all higher orders, taken for noise; of none left, to keep the matrix regular."""
 
 ROOM = 6
-"""Pairs wanted for each coefficient that is fitted without a prior."""
+"""Pairs wanted for each game beyond one per player on which estimates are exact."""
 
 NORMAL = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
@@ -163,7 +163,7 @@ def _fixed(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bias on any game of these orders.
     """
     pairs, players = signs.shape
-    number = max(1, min(pairs // (ROOM * players), (min(players, HIGHEST) + 1) // 2))
+    number = min(-(-pairs // (ROOM * players)), (min(players, HIGHEST) + 1) // 2)
     without = _without_one(signs)
     games, truth = [], []
     for order in range(1, 2 * number, 2):

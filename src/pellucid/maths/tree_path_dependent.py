@@ -13,9 +13,10 @@ has joined given that the path was followed so far: t itself, or ``t / ((1 - t) 
 the player's tests above let through r0. So going down needs a product, coming up a weighted
 mean, and nothing is ever divided by a quantity that depends on the row.
 
-The room to work in has one line per quantity and one column per row of the block. Depth d has
-``2 * width * K`` lines of `state` for each of the two children above it: the chance to get there
-on the way down, which the mean below replaces on the way up.
+The room to work in has one line per quantity and one column per row of the block, few enough to
+stay in the processor's nearest cache. First come, for depth 0, 1, … and the two children there,
+``width * K`` lines: the chance to get there on the way down, which the mean below replaces on the
+way up. Then one line per depth for ``z - r`` and two for who still passes; then the results.
 """
 
 from __future__ import annotations
@@ -56,46 +57,42 @@ def expectations(program, root, output, value, base):  # type: ignore[no-untyped
 
 
 @fast
-def shapley(program, table, output, value, codes, begin, rows, times, weights, room, phi):  # type: ignore[no-untyped-def]
-    """Add the values of rows begin, …, begin + rows - 1 to phi (output, player, row).
+def shapley(program, table, output, value, codes, times, weights, layout, room):  # type: ignore[no-untyped-def]
+    """Add a block's values to the last lines of the room, (output, player) of them.
 
-    Line K of `times` and `weights` is the rule with K nodes on [0, 1]; `room` is state
-    (line, row), lean (depth, row) and hot (2 * depth, row).
+    Line K of `times` and `weights` is the rule with K nodes on [0, 1]; `layout` is players, and
+    where the lines for ``z - r``, for who passes, and for results begin.
     """
-    state, lean, hot = room
-    tests, width = program.tests, value.shape[1]
-    path = np.zeros(len(lean) + 1, dtype=np.int64)
-    side = np.zeros(len(lean) + 1, dtype=np.int64)
+    tests, width, rows = program.tests, value.shape[1], codes.shape[1]
+    players, lean, hot, gain = layout
+    deepest = hot - lean
+    path, side = np.zeros(deepest + 1, dtype=np.int64), np.zeros(deepest + 1, dtype=np.int64)
+    rule = np.empty((2, times.shape[1]))
     for tree in range(len(output)):
         node, depth = program.first[tree], 0
         if node == program.first[tree + 1]:
             continue
         order = quadrature_order(program.tree_players[tree])
         lines = width * order
-        for k in range(lines - order, lines):
-            for b in range(rows):
-                state[k, b] = 1.0
+        room[lines - order : lines] = 1.0
         while depth >= 0:
             path[depth] = node
             test = tests[node]
-            _lean(test, table, codes, begin, rows, side, lean, hot)
+            above = hot + 2 * test.previous + side[test.previous] if test.previous >= 0 else -1
+            _lean(test, table, codes, rows, lean + depth, hot + 2 * depth, above, room)
             own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
-            below = 2 * (depth + 1) * lines
             if test.left >= 0 or test.right >= 0:
-                _down(
-                    test, rows, times[order], order, own + lines - order, below, lines, state, lean
-                )
+                _conditional(test.before, times, weights, order, rule)
+                _down(test.ratio, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, rule, room)
             side[depth] = LEFT if test.left >= 0 else RIGHT
             node = test.left if test.left >= 0 else test.right
             while node < 0 and depth >= 0:
                 test = tests[path[depth]]
                 own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
-                below = 2 * (depth + 1) * lines
+                _conditional(test.before, times, weights, order, rule)
                 for w in range(width):
-                    _up(
-                        test, value, w, rows, times[order], weights[order], order,
-                        own, below, lines, state, lean, phi[output[tree] + w],
-                    )  # fmt: skip
+                    to = gain + (output[tree] + w) * players + test.player
+                    _up(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
                 depth -= 1
                 if depth >= 0 and side[depth] == LEFT:
                     side[depth] = RIGHT
@@ -104,81 +101,90 @@ def shapley(program, table, output, value, codes, begin, rows, times, weights, r
 
 
 @fast
-def _lean(test, table, codes, begin, rows, side, lean, hot):  # type: ignore[no-untyped-def]
+def _conditional(before, times, weights, order, rule):  # type: ignore[no-untyped-def]
+    """Chance that the player has joined, and weight of its gain, at each quadrature node."""
+    if before == 1.0:
+        for k in range(order):
+            rule[0, k], rule[1, k] = times[order, k], weights[order, k]
+        return
+    for k in range(order):
+        t = times[order, k]
+        seen = (1.0 - t) * before + t
+        rule[0, k], rule[1, k] = t / seen, weights[order, k] * before / (seen * seen)
+
+
+@fast
+def _lean(test, table, codes, rows, lean, hot, above, room):  # type: ignore[no-untyped-def]
     """How far each row's own way left is from the share that goes left."""
-    depth, slot, ratio, start = test.depth, test.slot, test.ratio, test.table_start
+    slot, ratio, start, reused = test.slot, test.ratio, test.table_start, test.reused
+    cut, missing = test.cut, test.missing_code
     if start >= 0:
         for b in range(rows):
-            lean[depth, b] = 1.0 if table[start + codes[slot, begin + b]] else 0.0
+            room[lean, b] = 1.0 if table[start + codes[slot, b]] else 0.0
     else:
-        cut, missing = test.cut, test.missing_code
         for b in range(rows):
-            code = codes[slot, begin + b]
-            lean[depth, b] = 1.0 if (code <= cut) | (code == missing) else 0.0
-    if test.previous >= 0:
-        above = 2 * test.previous + side[test.previous]
+            code = codes[slot, b]
+            room[lean, b] = 1.0 if (code <= cut) | (code == missing) else 0.0
+    if above >= 0:
         for b in range(rows):
-            lean[depth, b] *= hot[above, b]
-        if test.reused:
-            for b in range(rows):
-                hot[2 * depth, b] = lean[depth, b]
-                hot[2 * depth + 1, b] = hot[above, b] - lean[depth, b]
+            passes = room[above, b] * room[lean, b]
+            room[hot, b] = passes
+            room[hot + 1, b] = room[above, b] - passes
+            room[lean, b] = passes - ratio * room[above, b]
+    elif reused:
         for b in range(rows):
-            lean[depth, b] -= ratio * hot[above, b]
-        return
-    if test.reused:
+            passes = room[lean, b]
+            room[hot, b] = passes
+            room[hot + 1, b] = 1.0 - passes
+            room[lean, b] = passes - ratio
+    else:
         for b in range(rows):
-            hot[2 * depth, b] = lean[depth, b]
-            hot[2 * depth + 1, b] = 1.0 - lean[depth, b]
-    for b in range(rows):
-        lean[depth, b] -= ratio
+            room[lean, b] -= ratio
 
 
 @fast
-def _down(test, rows, times, order, own, below, lines, state, lean):  # type: ignore[no-untyped-def]
+def _down(ratio, rows, order, own, below, lines, lean, rule, room):  # type: ignore[no-untyped-def]
     """Chance to reach each child, from that to reach the node."""
-    depth, ratio, before = test.depth, test.ratio, test.before
-    low, high = below + lines - order, below + 2 * lines - order
+    own, low = own + lines - order, below + lines - order
+    high = low + lines
     for k in range(order):
-        tau = times[k] / ((1.0 - times[k]) * before + times[k])
+        tau = rule[0, k]
         for b in range(rows):
-            chance = state[own + k, b]
-            left = chance * (ratio + tau * lean[depth, b])
-            state[low + k, b] = left
-            state[high + k, b] = chance - left
+            chance = room[own + k, b]
+            left = chance * (ratio + tau * room[lean, b])
+            room[low + k, b] = left
+            room[high + k, b] = chance - left
 
 
 @fast
-def _up(test, value, w, rows, times, weights, order, own, below, lines, state, lean, gain):  # type: ignore[no-untyped-def]
+def _up(test, value, w, rows, order, own, below, lines, lean, gain, rule, room):  # type: ignore[no-untyped-def]
     """Mean below the node, from its children; and what the node's player earns here."""
-    depth, ratio, before, player = test.depth, test.ratio, test.before, test.player
+    ratio, left, right = test.ratio, test.left, test.right
     chance, mean = own + lines - order, own + w * order
     low, high = below + w * order, below + lines + w * order
+    first = value[~left, w] if left < 0 else 0.0
+    second = value[~right, w] if right < 0 else 0.0
     for k in range(order):
-        seen = (1.0 - times[k]) * before + times[k]
-        tau, factor = times[k] / seen, weights[k] * before / (seen * seen)
-        if test.left < 0 and test.right < 0:
-            base = value[~test.right, w]
-            step = value[~test.left, w] - base
+        tau, factor = rule[0, k], rule[1, k]
+        if left < 0 and right < 0:
+            step = first - second
             for b in range(rows):
-                h = lean[depth, b]
-                gain[player, b] += factor * step * h * state[chance + k, b]
-                state[mean + k, b] = base + (ratio + tau * h) * step
-        elif test.left < 0:
-            first = value[~test.left, w]
+                h = room[lean, b]
+                room[gain, b] += factor * step * h * room[chance + k, b]
+                room[mean + k, b] = second + (ratio + tau * h) * step
+        elif left < 0:
             for b in range(rows):
-                h, base = lean[depth, b], state[high + k, b]
-                gain[player, b] += factor * h * state[chance + k, b] * (first - base)
-                state[mean + k, b] = base + (ratio + tau * h) * (first - base)
-        elif test.right < 0:
-            base = value[~test.right, w]
+                h, base = room[lean, b], room[high + k, b]
+                room[gain, b] += factor * h * room[chance + k, b] * (first - base)
+                room[mean + k, b] = base + (ratio + tau * h) * (first - base)
+        elif right < 0:
             for b in range(rows):
-                h, step = lean[depth, b], state[low + k, b] - base
-                gain[player, b] += factor * h * state[chance + k, b] * step
-                state[mean + k, b] = base + (ratio + tau * h) * step
+                h, step = room[lean, b], room[low + k, b] - second
+                room[gain, b] += factor * h * room[chance + k, b] * step
+                room[mean + k, b] = second + (ratio + tau * h) * step
         else:
             for b in range(rows):
-                h, base = lean[depth, b], state[high + k, b]
-                step = state[low + k, b] - base
-                gain[player, b] += factor * h * state[chance + k, b] * step
-                state[mean + k, b] = base + (ratio + tau * h) * step
+                h, base = room[lean, b], room[high + k, b]
+                step = room[low + k, b] - base
+                room[gain, b] += factor * h * room[chance + k, b] * step
+                room[mean + k, b] = base + (ratio + tau * h) * step

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Result = TypeVar("Result")
 
 ROOM_BYTES = 262_144  # what a block of rows touches again and again; stays near the processor
-MOST_ROWS = 512
+MOST_ROWS = 96
 CHUNKS = 16  # parts of a forest whose sums are added in order, whatever the threads
 SUBTREE_BITS, LEAF_BITS = 8, 11  # largest tables of the interventional game
 
@@ -97,20 +97,22 @@ def path_dependent(
     samples, outputs, width = codes.shape[1], len(forest.base), forest.value.shape[1]
     depth = int(plan.tree_depth.max(initial=0))
     order = quadrature_order(int(plan.tree_players.max(initial=0)))
-    lines = 2 * (depth + 1) * width * order
-    block = _block(samples, 8 * (lines + 3 * depth))
+    lean = 2 * (depth + 1) * width * order
+    layout = players, lean, lean + depth, lean + 3 * depth
+    lines = layout[-1] + outputs * players
+    block = _block(samples, 8 * lines)
     values = np.zeros((samples, players, outputs))
 
     def explain(begin: int) -> None:
-        rows = min(block, samples - begin)
-        room = lanes(lines, rows), lanes(depth, rows), lanes(2 * depth, rows)
-        gain = lanes(outputs * players, rows).reshape(outputs, players, -1)
-        gain[...] = 0.0
+        own = np.ascontiguousarray(codes[:, begin : begin + block])
+        room = lanes(lines, own.shape[1])
+        room[layout[-1] :] = 0.0
         tree_path_dependent.shapley(
-            plan, forest.coding.table, forest.output, forest.value, codes, begin, rows,
-            *rules(order), room, gain,
+            plan, forest.coding.table, forest.output, forest.value, own, *rules(order),
+            layout, room,
         )  # fmt: skip
-        values[begin : begin + rows] = gain[:, :, :rows].transpose(2, 1, 0)
+        gain = room[layout[-1] :, : own.shape[1]].reshape(outputs, players, -1)
+        values[begin : begin + block] = gain.transpose(2, 1, 0)
 
     for _ in _each(explain, range(0, samples, block), threads):
         pass

@@ -168,11 +168,16 @@ def test_shap_estimates_the_same_correlated_values() -> None:
     shap = pytest.importorskip("shap")
     model = regression()
     mine = pel.explain(model, X[:5], background=X, method=LinearSHAP(features="correlated")).values
+    runs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        masker = shap.maskers.Impute(X)
-        peer = shap.LinearExplainer(model, masker, nsamples=4000).shap_values(X[:5])
-    assert np.abs(mine - peer).max() < 0.05 * np.abs(mine).mean()
+        for seed in range(10):
+            np.random.seed(seed)  # noqa: NPY002 (the peer draws from the global stream)
+            peer = shap.LinearExplainer(model, shap.maskers.Impute(X), nsamples=400)
+            runs.append(peer.shap_values(X[:5]))
+    noise = np.std(runs, axis=0, ddof=1) / np.sqrt(len(runs))
+    assert np.all(np.abs(mine - np.mean(runs, axis=0)) <= 5 * noise + 1e-9)
+    assert noise.max() < 0.05 * np.abs(mine).mean()
 
 
 def test_only_independent_features_promise_nothing_for_unused_columns() -> None:

@@ -1,0 +1,241 @@
+"""Importance: how much each feature moves the output, with how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.axes import Label
+from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.display import figure, reading
+from pellucid.display.theme import WIDTH, Palette, palette
+from pellucid.display.words import brief, cells, counted, listed, measured, shorten, signed, unique
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TAKES = ("attribution",)
+
+MOST_PANELS = 4
+"""Classes that get a panel each; of more, the mean over classes is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bars:
+    """Values of shape (feature,) with their limits, for one class or for the whole output."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def sure(self) -> bool:
+        """Whether there is nothing to draw as whiskers."""
+        return not np.any(self.high > self.low)
+
+
+def chart(
+    explanation: Attribution,
+    *,
+    top: int = 12,
+    class_: Label | None = None,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+    theme: str = "light",
+    width: int = WIDTH,
+) -> alt.LayerChart | alt.FacetChart:
+    """Bars of importance, greatest first.
+
+    An attribution with rows is drawn by its mean magnitude over them, one without rows by its own
+    signed values. Up to four classes get a panel each; more are averaged.
+
+    Parameters
+    ----------
+    explanation : Attribution
+        Axes ``feature`` (or ``term``), and perhaps ``sample`` and ``class``.
+    top : int
+        How many features to draw.
+    class_ : label, optional
+        The class to draw alone.
+    intervals : Mapping of feature to (low, high), optional
+        Limits to draw as whiskers. By default 95 % limits from the spread over rows and from the
+        method's own standard errors.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+    """
+    figure.check_width(width)
+    labels = reading.classes(explanation) if class_ is None else ()
+    sheets = {label: reading.sheet(explanation, label) for label in labels or (class_,)}
+    first = next(iter(sheets.values()))
+    parts = {label: _bars(found, intervals) for label, found in sheets.items()}
+    if len(parts) > MOST_PANELS:
+        parts = {None: _mean(list(parts.values()))}
+    overall = np.mean([np.abs(part.value) for part in parts.values()], axis=0)
+    order = np.argsort(-overall, kind="stable")[: reading.check_top(top)]
+    unit = measured(explanation) if len(sheets) > 1 else first.unit
+    names = unique([first.features[i] for i in order])
+    directed = explanation.scale != "loss"  # a loss that rises is no output that rises
+    return figure.finish(
+        _drawn(parts, order, names, palette(theme), width, directed),
+        question=f"Which features move the {unit.removeprefix('the ')} most?",
+        reading=_reading(sheets, parts, overall, order, unit, intervals is not None),
+        alternative=_alternative(
+            explanation.method, bool(first.samples), parts, order, names, unit
+        ),
+        theme=theme,
+        width=width,
+        fit=len(parts) == 1,
+    )
+
+
+def _bars(found: reading.Sheet, intervals: Mapping[str, tuple[float, float]] | None) -> Bars:
+    known = np.isfinite(found.values)
+    n = np.maximum(known.sum(axis=0), 1)
+    if found.samples:
+        value, floor = found.size(), 0.0
+        spread = np.where(known, (np.abs(found.values) - value) ** 2, 0.0).sum(axis=0)
+        over_rows = np.sqrt(spread / np.maximum(n - 1, 1) / n)
+        own = np.where(known, found.error, 0.0).sum(axis=0) / n
+        half = 1.96 * np.hypot(over_rows, own)
+    else:
+        value, floor = np.where(known, found.values, 0.0)[0], -np.inf
+        half = 1.96 * found.error[0]
+    if intervals is not None:
+        return _given(value, [str(feature) for feature in found.features], intervals)
+    return Bars(value=value, low=np.maximum(value - half, floor), high=value + half)
+
+
+def _given(
+    value: np.ndarray, names: list[str], intervals: Mapping[str, tuple[float, float]]
+) -> Bars:
+    low, high = value.copy(), value.copy()
+    for name, (lower, upper) in intervals.items():
+        if str(name) not in names:
+            raise UnknownName.among("feature", str(name), names)
+        if not lower <= upper:
+            raise InvalidSetting(
+                f"The interval of {name!r} is upside down", got=f"{lower} and {upper}"
+            )
+        low[names.index(str(name))], high[names.index(str(name))] = lower, upper
+    return Bars(value=value, low=low, high=high)
+
+
+def _mean(parts: list[Bars]) -> Bars:
+    """The mean over classes; its limits are the mean limits, an upper bound of the error."""
+    value, low, high = (
+        np.mean([getattr(part, name) for part in parts], axis=0)
+        for name in ("value", "low", "high")
+    )
+    return Bars(value=value, low=low, high=high)
+
+
+def _columns(
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    names: list[str],
+    colours: Palette,
+    directed: bool,
+) -> dict[str, Any]:
+    low, value, high = (
+        np.concatenate([getattr(part, name)[order] for part in parts.values()])
+        for name in ("low", "value", "high")
+    )
+    signs = bool((value < 0).any())
+    paint = np.where(value > 0, colours.raises, colours.lowers)
+    panels = (
+        unique(["" if label is None else label for label in parts], 24) if len(parts) > 1 else [""]
+    )
+    return {
+        "class": np.repeat(panels, len(order)),
+        "feature": names * len(parts),
+        "low": low,
+        "value": value,
+        "high": high,
+        "end": np.maximum(np.maximum(value, high), 0.0),
+        "text": [signed(v) if signs else brief(v) for v in value],
+        "colour": paint if signs and directed else [colours.plain] * len(value),
+    }
+
+
+def _drawn(
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    names: list[str],
+    colours: Palette,
+    width: int,
+    directed: bool,
+) -> Any:
+    import altair as alt
+
+    columns, panels = _columns(parts, order, names, colours, directed), len(parts)
+    plot = max((width - 6.5 * max(map(cells, names)) - 20) / panels - 16, 70)
+    text = 7.5 * max(map(cells, columns["text"])) + 12
+    room = (0.0 if columns["low"].min() >= 0 else 0.03, min(text / max(plot - text, 40), 1.2))
+    domain = figure.span(columns["low"], columns["end"], [0.0], room=room)
+    axis = alt.Axis(
+        format=figure.number_format(columns["value"]), tickCount=max(2, min(5, int(plot) // 70))
+    )
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=axis)
+    y = alt.Y("feature:N", title=None, scale=alt.Scale(domain=names, padding=0.25))
+    base = alt.Chart().encode(y=y)
+    layers = [base.mark_bar().encode(x=x, color=alt.Color("colour:N", scale=None))]
+    if not all(part.sure for part in parts.values()):
+        layers.append(base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q"))
+    layers.append(base.mark_text(align="left", dx=6).encode(x="end:Q", text="text:N"))
+    whole = alt.layer(*layers, data=figure.table(columns)).properties(height=alt.Step(26))
+    if panels == 1:
+        return whole
+    sequence = list(dict.fromkeys(columns["class"].tolist()))
+    column = alt.Column("class:N", title=None, sort=sequence)
+    return whole.properties(width=int(plot)).facet(column=column, spacing=16)
+
+
+def _reading(
+    sheets: Mapping[Any, reading.Sheet],
+    parts: Mapping[Any, Bars],
+    overall: np.ndarray,
+    order: np.ndarray,
+    unit: str,
+    given: bool,
+) -> str:
+    rows = len(next(iter(sheets.values())).samples)
+    said = (
+        f"Mean size of the share over {counted(rows, 'row')}, in {unit}" if rows else f"In {unit}"
+    )
+    said += f", mean of {len(sheets)} classes." if len(parts) < len(sheets) else "."
+    hidden = len(overall) - len(order)
+    if hidden:
+        rest = brief(float(overall.sum() - overall[order].sum()))
+        said += f" The {len(order)} greatest of {len(overall)}; the other {hidden} sum to {rest}."
+    if given:
+        said += " Whiskers: the given intervals."
+    elif not all(part.sure for part in parts.values()):
+        source = "over rows and sampling" if rows else "of the method's own sampling"
+        said += f" Whiskers: 95 % interval {source}."
+    unknown = sum(found.unknown for found in sheets.values())
+    return said + (f" {counted(unknown, 'missing value')} left out." if unknown else "")
+
+
+def _alternative(
+    method: str,
+    rows: bool,
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    names: list[str],
+    unit: str,
+) -> str:
+    what = "mean absolute share" if rows else "value"
+    said = [f"Bar chart of {counted(len(order), 'feature')} by {what} in {unit} ({method})."]
+    for label, part in parts.items():
+        value = part.value[order]
+        greatest = np.argsort(-np.abs(value), kind="stable")[:3]
+        whose = f"For {shorten(label)} " if len(parts) > 1 else ""
+        finding = listed([f"{names[i]} {brief(value[i])}" for i in greatest])
+        text = f"{whose}greatest: {finding}." if value.any() else f"{whose}every value is 0."
+        said.append(text[0].upper() + text[1:])
+    return " ".join(said)

@@ -1,0 +1,127 @@
+"""Residuals: where a regression model is wrong, in which direction and by how much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.core.errors import EmptyData, InvalidData
+from pellucid.display import figure
+from pellucid.display.charts.beeswarm import MOST_POINTS, spread_evenly
+from pellucid.display.theme import WIDTH, palette
+from pellucid.display.words import brief, counted, percent, shorten, signed
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TAKES = ()
+
+PARTS = 10
+"""Equal parts of the rows, along the prediction, whose mean residual is drawn."""
+
+
+def chart(
+    predicted: np.ndarray,
+    actual: np.ndarray,
+    *,
+    unit: str = "the target's unit",
+    theme: str = "light",
+    width: int = WIDTH,
+) -> alt.LayerChart:
+    """Residuals (actual − predicted) along the prediction, with their mean in ten parts.
+
+    Parameters
+    ----------
+    predicted, actual : array of shape (sample,)
+        The model's output and the truth.
+    unit : str
+        What both are measured in.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+    """
+    figure.check_width(width)
+    x, truth = (np.asarray(a, dtype=np.float64) for a in (predicted, actual))
+    if x.shape != truth.shape or x.ndim != 1:
+        raise InvalidData(
+            "Predictions and truth must be of one length",
+            got=f"shapes {x.shape} and {truth.shape}",
+            allowed="two arrays of shape (sample,)",
+        )
+    known = np.isfinite(x) & np.isfinite(truth)
+    if not known.any():
+        raise EmptyData("There is nothing to draw", got=f"{len(x)} rows, none finite")
+    residual = (truth - x)[known]
+    x = x[known]
+    said = f"Actual − predicted, in {unit}; above 0 the model says too little."
+    said += " Diamonds: mean and 95 % interval of each tenth of the rows." if len(x) >= 50 else ""
+    if len(x) > MOST_POINTS:
+        said += f" {MOST_POINTS:,} of {len(x):,} rows drawn, spread evenly over their ranks."
+    if not known.all():
+        said += f" {counted(int((~known).sum()), 'row')} with missing numbers left out."
+    return figure.finish(
+        _drawn(x, residual, unit, theme),
+        question="Where is the model wrong, and by how much?",
+        reading=said,
+        alternative=_alternative(x, residual, unit),
+        theme=theme,
+        width=width,
+    )
+
+
+def _drawn(x: np.ndarray, residual: np.ndarray, unit: str, theme: str) -> Any:
+    import altair as alt
+
+    colours = palette(theme)
+    drawn = spread_evenly(residual, MOST_POINTS)
+    x_scale = alt.Scale(domain=figure.span(x, room=(0.03, 0.03)), nice=False, zero=False)
+    y_scale = alt.Scale(domain=figure.span(residual, [0.0]), nice=False)
+    x_axis = alt.Axis(format=figure.number_format(x), grid=False)
+    y_axis = alt.Axis(format=figure.number_format(residual))
+    across = alt.X("x:Q", title=f"predicted ({shorten(unit, 40)})", scale=x_scale, axis=x_axis)
+    up = alt.Y("y:Q", title="actual − predicted", scale=y_scale, axis=y_axis)
+    points = alt.Chart(figure.table({"x": x[drawn], "y": residual[drawn]})).mark_point(
+        filled=True, size=20, opacity=0.6, color=colours.missing, shape="circle"
+    )
+    zero = alt.Chart(figure.table({"y": [0.0]})).mark_rule(strokeDash=[4, 4]).encode(y=up)
+    layers = [points.encode(x=across, y=up), zero]
+    if len(x) >= 5 * PARTS:
+        means = alt.Chart(figure.table(_means(x, residual)))
+        layers.append(
+            means.mark_rule(color=colours.plain, strokeWidth=2).encode(
+                x=across, y=alt.Y("low:Q", scale=y_scale), y2="high:Q"
+            )
+        )
+        diamond = means.mark_point(
+            shape="diamond", filled=True, size=90, opacity=1, color=colours.plain
+        )
+        layers.append(diamond.encode(x=across, y=up))
+    return alt.layer(*layers).properties(height=320)
+
+
+def _means(x: np.ndarray, residual: np.ndarray) -> dict[str, list[float]]:
+    columns: dict[str, list[float]] = {"x": [], "y": [], "low": [], "high": []}
+    for part in np.array_split(np.argsort(x, kind="stable"), PARTS):
+        mean = float(residual[part].mean())
+        half = 1.96 * float(residual[part].std(ddof=1)) / np.sqrt(len(part))
+        for name, value in (
+            ("x", x[part].mean()),
+            ("y", mean),
+            ("low", mean - half),
+            ("high", mean + half),
+        ):
+            columns[name].append(float(value))
+    return columns
+
+
+def _alternative(x: np.ndarray, residual: np.ndarray, unit: str) -> str:
+    worst = int(np.argmax(np.abs(residual)))
+    return (
+        f"Scatter of residuals against predictions over {counted(len(x), 'row')}. Mean residual "
+        f"{signed(float(residual.mean()))}, mean size {brief(float(np.abs(residual).mean()))}, in "
+        f"{unit}; {percent(float((residual > 0).mean()))} of rows lie above the prediction. "
+        f"The greatest is {signed(float(residual[worst]))} where {brief(float(x[worst]))} was "
+        "predicted."
+    )

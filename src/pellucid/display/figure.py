@@ -1,0 +1,110 @@
+"""What every picture shares: its rows, its frame, its title, and how several stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from pellucid.core.errors import InvalidSetting
+from pellucid.display.theme import WIDTH, config
+from pellucid.display.words import wrapped
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TITLE_SIZE, SUBTITLE_SIZE = 16, 12
+
+Picture = TypeVar("Picture", bound="alt.TopLevelMixin")
+
+
+def table(columns: Mapping[str, Any]) -> alt.Data:
+    """Named columns of equal length as the rows of a chart, in plain JSON values."""
+    import altair as alt
+
+    lists = [[plain(item) for item in column] for column in columns.values()]
+    return alt.Data(
+        values=[dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+    )
+
+
+def plain(value: Any) -> Any:
+    """A JSON value: numbers to eight digits, and nothing where there is no finite number."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.8g}") if np.isfinite(value) else None
+    return value
+
+
+def finish(
+    chart: Any,
+    *,
+    question: str,
+    reading: str,
+    alternative: str,
+    theme: str,
+    width: int = WIDTH,
+    fit: bool = True,
+) -> Any:
+    """`chart` with its title, its text for those who do not see it, its size and its theme."""
+    import altair as alt
+
+    check_width(width)
+    chart = chart.properties(
+        title=alt.TitleParams(
+            text=wrapped(question, width, TITLE_SIZE),
+            subtitle=wrapped(reading, width, SUBTITLE_SIZE),
+        ),
+        description=alternative,
+    )
+    if fit:
+        chart = chart.properties(
+            width=width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        )
+    return chart.configure(**config(theme))
+
+
+def grid(charts: Sequence[Any], *, columns: int, theme: str) -> alt.ConcatChart:
+    """Finished charts side by side in one picture, each with its own scales and title."""
+    import altair as alt
+
+    panels = []
+    for chart in charts:
+        panel = chart.copy(deep=False)
+        panel.config = panel.autosize = alt.Undefined
+        panels.append(panel)
+    whole = alt.concat(*panels, columns=columns, spacing=36)
+    words = " ".join(str(chart.description) for chart in charts)
+    whole = whole.resolve_scale(color="independent").properties(description=words)
+    return whole.configure(**config(theme))
+
+
+def check_width(width: int) -> int:
+    """`width`, once it is a number of pixels in which a chart can be read."""
+    if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 200:
+        raise InvalidSetting(
+            "A picture needs room", got=repr(width), allowed="width ≥ 200 (pixels)"
+        )
+    return int(width)
+
+
+def number_format(*values: Any) -> str:
+    """A D3 format for the numbers of an axis: plain, or short where they are huge or tiny."""
+    sizes = np.abs(np.concatenate([np.ravel(np.asarray(v, dtype=float)) for v in values]))
+    sizes = sizes[np.isfinite(sizes)]
+    largest = float(sizes.max()) if sizes.size else 0.0
+    if largest >= 1e12 or 0 < largest < 1e-3:
+        return "~e"
+    return "~s" if largest >= 1e5 else ",~f"
+
+
+def span(*values: Any, room: tuple[float, float] = (0.05, 0.05)) -> list[float]:
+    """Lower and upper end of an axis that holds all finite `values`, with room at both ends."""
+    numbers = np.concatenate([np.ravel(np.asarray(v, dtype=float)) for v in values])
+    numbers = numbers[np.isfinite(numbers)]
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+    if low == high:
+        reach = abs(low) or 1.0
+        low, high = low - reach / 2, high + reach / 2
+    return [low - room[0] * (high - low), high + room[1] * (high - low)]

@@ -1,0 +1,122 @@
+"""A curve as the lines a picture needs: its middle, single rows, limits, and where it guesses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pellucid.core.axes import Label
+from pellucid.core.curve import Curve
+from pellucid.core.errors import AxisError, EmptyData, InvalidSetting
+from pellucid.display.reading import classes
+
+MOST_LINES = 60
+"""Single rows drawn as thin lines."""
+
+FEW_ROWS = 5
+"""Below so many rows near a point (or half the usual number) the curve is a guess there."""
+
+
+def one_class(curve: Curve, class_: Label | None) -> Curve:
+    """The curve of one class, on axes ``point`` and perhaps ``sample``.
+
+    Raises
+    ------
+    InvalidSetting
+        If it has several classes and `class_` names none, or it has none and `class_` names one.
+    AxisError
+        If it has an axis that no picture has a place for.
+    EmptyData
+        If nothing finite is in it.
+    """
+    labels = classes(curve)
+    if class_ is not None and not labels:
+        raise InvalidSetting("This curve has no classes", got=f"class_={class_!r}")
+    if class_ is None and len(labels) > 1:
+        raise InvalidSetting(
+            f"This curve has {len(labels)} classes, and the picture shows one",
+            allowed=[repr(label) for label in labels],
+            fix=f"Choose one with class_={labels[0]!r}",
+        )
+    chosen = curve.sel(**{"class": labels[0] if class_ is None else class_}) if labels else curve
+    extra = [dim for dim in chosen.dims if dim not in ("sample", "point")]
+    if extra:
+        raise AxisError(
+            f"The picture has no place for axis {extra[0]!r}",
+            allowed="axes 'point', 'sample' and 'class'",
+            fix=f"Choose one place with .sel({extra[0]}=…)",
+        )
+    if not np.isfinite(chosen.values).any():
+        raise EmptyData(
+            f"There is nothing to draw along {curve.feature!r}",
+            got=f"{curve.values.size} values, none finite",
+        )
+    return chosen
+
+
+def middle(curve: Curve) -> np.ndarray:
+    """The curve itself, shape (point,): the mean over rows where it has one line for each."""
+    axes = tuple(i for i, dim in enumerate(curve.dims) if dim != "point")
+    known = np.isfinite(curve.values)
+    total, count = np.where(known, curve.values, 0.0).sum(axis=axes), known.sum(axis=axes)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def single_rows(curve: Curve) -> np.ndarray:
+    """Lines of single rows, shape (sample, point); none for a curve without rows."""
+    if "sample" not in curve.dims:
+        return np.empty((0, len(curve.grid)))
+    return curve.values if curve.dims[0] == "sample" else curve.values.T
+
+
+def thinned(lines: np.ndarray) -> np.ndarray:
+    """At most 60 of the lines, spread evenly over their mean height."""
+    order = np.argsort(np.nan_to_num(lines).mean(axis=1), kind="stable")
+    kept = np.linspace(0, len(order) - 1, min(MOST_LINES, len(order))).round().astype(int)
+    return lines[order[np.unique(kept)]]
+
+
+def limits(curve: Curve) -> tuple[np.ndarray, np.ndarray] | None:
+    """Lower and upper limit of the middle, if the curve has them."""
+    if curve.band is None or "sample" in curve.dims:
+        return None
+    return curve.band[0], curve.band[1]
+
+
+def unsupported(curve: Curve) -> np.ndarray:
+    """Which points have so few rows nearby that the curve is a guess there."""
+    if curve.weight is None:
+        return np.zeros(len(curve.grid), dtype=bool)
+    return curve.weight < min(FEW_ROWS, 0.5 * float(curve.weight.mean()))
+
+
+def centred(curve: Curve) -> Curve:
+    """The curve shifted so that its middle has mean 0 over the rows it rests on."""
+    line = middle(curve)
+    known = np.isfinite(line)
+    weight = np.where(known, 1.0 if curve.weight is None else curve.weight, 0.0)
+    weight = weight if weight.any() else known.astype(float)
+    shift = float(np.average(np.where(known, line, 0.0), weights=weight))
+    return replace(
+        curve,
+        values=curve.values - shift,
+        band=None if curve.band is None else curve.band - shift,
+        coords={dim: c for dim, c in (curve.coords or {}).items() if dim != "point"},
+    )
+
+
+def runs(line: np.ndarray, guess: np.ndarray) -> list[tuple[np.ndarray, bool]]:
+    """Stretches of known points drawn in one way; a segment is a guess if either end is one."""
+    known = np.isfinite(line)
+    found: list[tuple[list[int], bool]] = []
+    for left in range(len(line) - 1):
+        if known[left] and known[left + 1]:
+            doubtful = bool(guess[left] or guess[left + 1])
+            if found and found[-1][0][-1] == left and found[-1][1] == doubtful:
+                found[-1][0].append(left + 1)
+            else:
+                found.append(([left, left + 1], doubtful))
+    inside = {place for run, _ in found for place in run}
+    alone = [([int(i)], bool(guess[i])) for i in np.flatnonzero(known) if i not in inside]
+    return [(np.array(run), doubtful) for run, doubtful in (*found, *alone)]

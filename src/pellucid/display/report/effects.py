@@ -1,0 +1,79 @@
+"""Section 4: how does each driver act?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.core.curve import Curve
+from pellucid.display.charts import curve as curve_chart
+from pellucid.display.charts import dependence
+from pellucid.display.report.blocks import DataTable, Figure, Section, table
+from pellucid.display.report.drivers import sureness
+from pellucid.display.report.facts import Effect, Facts
+
+
+def section(facts: Facts) -> Section:
+    """For each of the strongest features: its curve, and its shares over the rows."""
+    figures = []
+    for i, effect in enumerate(facts.effects):
+        figures += [_curve(i, effect), _dependence(i, effect, facts)]
+    return Section(
+        id="effects",
+        short="How drivers act",
+        title="How does each driver act?",
+        lead="For the strongest columns: what the model would say if only that column changed, and "
+        "what it did count in the rows at hand.",
+        blocks=tuple(figures),
+    )
+
+
+def _curve(i: int, effect: Effect) -> Figure:
+    others = [effect.single] + ([effect.local] if effect.local is not None else [])
+    rows = len(effect.single.values)
+    return Figure(
+        id=f"effect{i}",
+        question=f"What happens to the prediction as {effect.feature} changes?",
+        chart=curve_chart.chart(effect.dependence, others=others),
+        reading=f"The strong line is the mean over rows when {effect.feature} is set to each value "
+        f"(partial dependence); thin lines are {rows} single rows; the local effects (ALE) use "
+        "only changes between neighbouring values that do occur. Where the two differ, columns "
+        "hang together, and ALE is the one to trust.",
+        certainty=f"Band: {effect.dependence.band_meaning}. Pale or dashed parts have few rows and "
+        "are a guess.",
+        table=_numbers(effect.dependence, effect.local),
+    )
+
+
+def _numbers(curve: Curve, local: Curve | None) -> DataTable:
+    band = curve.band if curve.band is not None else np.full((2, len(curve.grid)), np.nan)
+    weight = curve.weight if curve.weight is not None else np.full(len(curve.grid), np.nan)
+    rows = list(zip(curve.grid, curve.values, band[0], band[1], weight, strict=True))
+    return table(
+        f"Partial dependence on {curve.feature}",
+        (curve.feature, "mean prediction", "low", "high", "rows nearby"),
+        rows,
+    )
+
+
+def _dependence(i: int, effect: Effect, facts: Facts) -> Figure:
+    attribution = facts.attribution
+    place = [str(name) for name in attribution.features].index(effect.feature)
+    assert attribution.inputs is not None
+    given = attribution.inputs[effect.feature]
+    rows = [
+        (label, value if not isinstance(value, np.generic) else value.item(), float(share))
+        for label, value, share in zip(
+            attribution.coords["sample"], given, attribution.values[:, place], strict=True
+        )
+    ][:200]
+    return Figure(
+        id=f"dependence{i}",
+        question=f"What did the model count for {effect.feature}, row by row?",
+        chart=dependence.chart(attribution, feature=effect.feature),
+        reading=f"Each dot is a row: its {effect.feature} and the share it got. Dots above one "
+        "another with different shades mean that a second column changes the effect.",
+        certainty=sureness(attribution),
+        table=table(
+            f"Shares of {effect.feature} (at most 200 rows)", ("row", effect.feature, "share"), rows
+        ),
+    )

@@ -1,0 +1,126 @@
+"""Sections 6 and 7: can this explanation be trusted, and what must it not be used for?"""
+
+from __future__ import annotations
+
+from pellucid.display.charts import agreement
+from pellucid.display.report.blocks import Block, Figure, Finding, Findings, Prose, Section, table
+from pellucid.display.report.facts import Facts
+from pellucid.display.report.origin import together
+from pellucid.display.words import counted, listed
+
+PROTECTED = ("age", "sex", "gender", "race", "ethnic", "religion", "nationality", "native_country",
+             "marital", "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
+"""Parts of column names that often stand for a protected group."""
+
+NEVER = (
+    "Do not read a share as a cause. It says what the model counted, not what would happen in the "
+    "world if the value changed.",
+    "Do not use it as advice. Changing a value that “raised” the output need not change the "
+    "decision, and may not be possible or wise.",
+    "Do not apply it to rows unlike these. Outside the ranges in the table of columns, both the "
+    "model and its explanation are guesses.",
+    "Do not take it for a proof of fairness. A column that is not used can still be stood in for "
+    "by others.",
+    "Do not compare shares across models or reports with another fingerprint, scale or reference.",
+)
+
+
+def trust(facts: Facts) -> Section:
+    """Every check with its number, and the second opinion drawn beside the first."""
+    told = tuple(
+        Finding(
+            status={True: "good", False: "warn", None: "info"}[row.passed],  # type: ignore[arg-type]
+            text=row.text.removeprefix("Warning: "),
+        )
+        for row in facts.evidence
+        if row.text
+    )
+    rows = [
+        (row.metric.replace("_", " "), row.group, row.value, row.low, row.high, row.n,
+         {True: "holds", False: "fails", None: "told"}[row.passed])
+        for row in facts.evidence
+    ]  # fmt: skip
+    header = ("check", "of", "value", "low", "high", "n", "verdict")
+    blocks: list[Block] = [
+        Findings(findings=told),
+        table("Every check with its number and 95 % interval", header, rows),
+        *_second_opinion(facts),
+    ]
+    notes = tuple(
+        dict.fromkeys((*facts.attribution.notes, *facts.question.notes, *facts.evidence.notes))
+    )
+    if notes:
+        blocks.append(
+            Findings(title="What was assumed", findings=tuple(Finding(text=note) for note in notes))
+        )
+    return Section(
+        id="trust",
+        short="Can you trust it",
+        title="Can you trust this explanation?",
+        lead="An explanation is a claim. These are the tests it was put to, against chance and "
+        "against a second method.",
+        blocks=tuple(blocks),
+    )
+
+
+def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
+    if facts.importance is None or len(facts.attribution.features) < 2:
+        return ()
+    mean = facts.attribution.abs().mean("sample")
+    first = dict(zip(map(str, mean.features), mean.values, strict=True))
+    second = dict(zip(map(str, facts.importance.features), facts.importance.values, strict=True))
+    rows = [
+        (name, float(first[name]), float(second[name]))
+        for name in sorted(first, key=lambda n: -first[n])
+    ]
+    return (
+        Figure(
+            id="agreement",
+            question="Do two unrelated methods name the same columns?",
+            chart=agreement.chart((mean, facts.importance)),
+            reading="Each column ranked by the size of its shares and by how much worse the model "
+            "gets when it is shuffled. Level lines are agreement.",
+            certainty="The two answer different questions, so small disagreements are normal; a "
+            "strong column of one that is weak in the other deserves a look.",
+            table=table(
+                "Two measures of importance", ("column", "mean share", "growth of loss"), rows
+            ),
+        ),
+    )
+
+
+def limits(facts: Facts) -> Section:
+    """What the report must not be used for, in general and for this data."""
+    particular = []
+    names = [n for n in facts.table.names if any(part in n.lower() for part in PROTECTED)]
+    if names:
+        particular.append(
+            f"The model sees {listed(names)}, which may stand for protected groups. This report "
+            "does not test whether they are treated fairly."
+        )
+    if len(facts.table) < 200:
+        particular.append(
+            f"Only {len(facts.table):,} rows were judged: small differences mean little."
+        )
+    groups = together(facts)
+    if groups:
+        particular.append(
+            f"{counted(sum(map(len, groups)), 'column')} nearly say the same as another; do not "
+            "read the split of credit between them as a finding."
+        )
+    failures = facts.evidence.failures
+    if failures:
+        failed = listed(sorted({row.metric.replace("_", " ") for row in failures}))
+        particular.append(
+            f"Some checks fail ({failed}): do not rely on single shares before you know why."
+        )
+    blocks: list[Block] = [Prose(paragraphs=NEVER)]
+    if particular:
+        warnings = tuple(Finding(status="warn", text=text) for text in particular)
+        blocks.append(Findings(title="For this model and this data", findings=warnings))
+    return Section(
+        id="limits",
+        short="Not to be used for",
+        title="What must it not be used for?",
+        blocks=tuple(blocks),
+    )

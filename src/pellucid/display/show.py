@@ -1,0 +1,191 @@
+"""One verb: the right picture for an explanation."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.axes import Label
+from pellucid.core.curve import Curve
+from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.core.explanation import Explanation
+from pellucid.core.registry import modules
+from pellucid.core.scores import Scores
+from pellucid.display import figure
+from pellucid.display.theme import WIDTH
+
+if TYPE_CHECKING:
+    import altair as alt
+
+PACKAGE = "pellucid.display.charts"
+
+COLUMNS = 2
+"""Curves side by side in a grid."""
+
+
+def show(
+    explanation: Explanation | Sequence[Explanation],
+    *,
+    kind: str | None = None,
+    class_: Label | None = None,
+    row: Label | None = None,
+    feature: Label | None = None,
+    partner: Label | None = None,
+    top: int | None = None,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+    others: Sequence[Curve] | None = None,
+    theme: str = "light",
+    width: int = WIDTH,
+) -> alt.TopLevelMixin:
+    """Draw an explanation.
+
+    Without `kind`, the picture follows from the axes: an attribution of many rows is a
+    ``"beeswarm"``, of one row a ``"waterfall"``, without rows or with several classes a ``"bar"``;
+    a curve along predicted probabilities is a ``"calibration"``, any other a ``"curve"``; scores
+    of predicted against actual classes are a ``"confusion"``, any others ``"scores"``; two
+    attributions are an ``"agreement"``, several curves a grid.
+
+    Parameters
+    ----------
+    explanation : Attribution, Curve, Scores, or a sequence of them
+        What to draw.
+    kind : str, optional
+        The picture, by the name of its file in ``pellucid.display.charts``.
+    class_ : label, optional
+        The class to draw.
+    row : label, optional
+        The row to draw as a waterfall.
+    feature, partner : label, optional
+        The feature of a dependence plot, and the one that colours it.
+    top : int, optional
+        How many features, or scores, to draw.
+    intervals : Mapping of feature to (low, high), optional
+        Whiskers of a bar chart.
+    others : sequence of Curve, optional
+        Curves to draw in the same frame.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+
+    Returns
+    -------
+    altair chart
+        To be shown in a notebook, restyled, or saved with `pellucid.display.save`.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such picture.
+    InvalidSetting
+        If the picture does not take this explanation, or not one of the settings given.
+    """
+    given = {
+        "class_": class_,
+        "row": row,
+        "feature": feature,
+        "partner": partner,
+        "top": top,
+        "intervals": intervals,
+        "others": others,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if isinstance(explanation, Sequence) and (parts := tuple(explanation)):
+        if len(parts) == 1:
+            explanation = parts[0]
+        elif all(isinstance(part, Curve) for part in parts):
+            return _curves([p for p in parts if isinstance(p, Curve)], kind, options, theme, width)
+    what = _kind_of(explanation)
+    name = kind or _natural(explanation, options)
+    module = _picture(name)
+    if what not in module.TAKES:
+        raise InvalidSetting(
+            f"The picture {name!r} does not draw this",
+            got=f"{'an' if what[0] in 'aeiou' else 'a'} {what}",
+            allowed=list(module.TAKES),
+            fix=f"Pictures for it: {', '.join(kinds(what))}",
+        )
+    return _accepting(name, module.chart, options)(explanation, theme=theme, width=width, **options)
+
+
+def kinds(what: str | None = None) -> tuple[str, ...]:
+    """The names of all pictures that `show` draws, or of those for one kind of explanation.
+
+    Parameters
+    ----------
+    what : {"attribution", "attribution pair", "curve", "scores"}, optional
+        The kind of explanation.
+    """
+    found = {name: importlib.import_module(path).TAKES for name, path in modules(PACKAGE).items()}
+    return tuple(
+        sorted(n for n, takes in found.items() if (takes if what is None else what in takes))
+    )
+
+
+def _picture(name: str) -> Any:
+    if name not in kinds():
+        raise UnknownName.among("picture", str(name), kinds())
+    return importlib.import_module(modules(PACKAGE)[name])
+
+
+def _kind_of(explanation: Any) -> str:
+    if isinstance(explanation, Explanation):
+        return explanation.kind
+    if isinstance(explanation, Sequence) and not isinstance(explanation, str):
+        parts = tuple(explanation)
+        if len(parts) == 2 and all(isinstance(part, Attribution) for part in parts):
+            return "attribution pair"
+    raise InvalidSetting(
+        "This cannot be drawn",
+        got=type(explanation).__name__,
+        allowed="an Attribution, Curve or Scores, two Attributions, or several Curves",
+    )
+
+
+def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
+    from pellucid.display.charts import calibration, confusion
+
+    if isinstance(explanation, Curve):
+        return "calibration" if explanation.feature == calibration.FEATURE else "curve"
+    if isinstance(explanation, Scores):
+        return "confusion" if confusion.is_confusion(explanation) else "scores"
+    if not isinstance(explanation, Attribution):
+        return "agreement"
+    if "intervals" in options:
+        return "bar"
+    if "feature" in options or "partner" in options:
+        return "dependence"
+    several = len(explanation.coords.get("class", ())) > 1 and "class_" not in options
+    rows = len(explanation.coords.get("sample", ()))
+    additive = explanation.base is not None and explanation.output is not None
+    if "row" in options or (not several and (rows == 1 or (rows == 0 and additive))):
+        return "waterfall"
+    return "beeswarm" if rows and not several else "bar"
+
+
+def _accepting(
+    name: str, chart: Callable[..., Any], options: Mapping[str, Any]
+) -> Callable[..., Any]:
+    taken = set(inspect.signature(chart).parameters)
+    for option in options:
+        if option not in taken:
+            own = sorted(taken - {"explanation", "theme", "width"})
+            raise InvalidSetting(
+                f"The picture {name!r} takes no {option}=", allowed=own or "theme and width"
+            )
+    return chart
+
+
+def _curves(
+    parts: Sequence[Curve], kind: str | None, options: Mapping[str, Any], theme: str, width: int
+) -> Any:
+    room = figure.check_width(width) // COLUMNS - 105
+    charts = []
+    for part in parts:
+        name = kind or _natural(part, options)
+        chart = _accepting(name, _picture(name).chart, options)
+        charts.append(chart(part, theme=theme, width=max(room, 200), **options))
+    return figure.grid(charts, columns=COLUMNS, theme=theme)

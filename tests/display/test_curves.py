@@ -1,0 +1,198 @@
+"""Pictures of curves hold the curve's own numbers and say where it guesses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from show.closed_forms import curve, rows_of
+
+from pellucid.core.errors import AxisError, EmptyData, InvalidData, InvalidSetting
+from pellucid.display import lines
+from pellucid.display.charts import calibration
+from pellucid.display.charts import curve as picture
+from pellucid.display.export import to_svg
+
+GRID = np.linspace(0, 10, 11)
+
+
+def subtitle(spec: dict) -> str:
+    return " ".join(spec["title"]["subtitle"])
+
+
+def test_the_line_is_the_curve_and_the_band_its_limits():
+    values = GRID**2
+    made = curve(
+        values, GRID, band=np.stack([values - 1, values + 2]), band_meaning="95 % interval"
+    )
+    spec = picture.chart(made).to_dict()
+    rows = rows_of(spec)
+    line = {(r["x"], r["y"]) for r in rows if set(r) == {"x", "y"}}
+    assert line == set(zip(GRID, values, strict=True))
+    band = [r for r in rows if set(r) == {"x", "y", "high"}]
+    assert all(r["high"] - r["y"] == pytest.approx(3) for r in band)
+    assert "Band: 95 % interval." in subtitle(spec)
+    assert "Highest 100 at 10, lowest 0 at 0." in spec["description"]
+
+
+def test_thin_lines_are_single_rows_and_the_thick_one_their_mean():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(200, 11))
+    made = curve(values, GRID, dims=("sample", "point"), coords={"sample": range(200)})
+    spec = picture.chart(made).to_dict()
+    rows = rows_of(spec)
+    thin = [r for r in rows if "line" in r]
+    assert len(thin) == 60 * 11
+    drawn = np.array([r["y"] for r in thin])
+    assert np.abs(drawn[:, None] - values.ravel()).min(axis=1).max() < 1e-7
+    thick = sorted((r["x"], r["y"]) for r in rows if set(r) == {"x", "y"})
+    np.testing.assert_allclose([y for _, y in thick], values.mean(axis=0), rtol=1e-6)
+    assert "60 of 200 single rows" in subtitle(spec)
+
+
+def test_where_rows_are_few_the_line_is_dashed_and_said_to_guess():
+    weight = np.array([50.0] * 8 + [0, 1, 2])
+    made = curve(GRID, GRID, weight=weight)
+    spec = picture.chart(made).to_dict()
+    dashed = [
+        layer
+        for layer in spec["layer"]
+        if isinstance(layer["mark"], dict) and layer["mark"].get("strokeDash") == [3, 5]
+    ]
+    assert len(dashed) == 1
+    drawn = [r["x"] for r in rows_of(dashed[0])]
+    assert drawn == [7, 8, 9, 10]  # from the last point that can be trusted
+    assert "too few rows, the model guesses" in subtitle(spec)
+
+
+def test_an_even_small_sample_is_not_called_a_guess():
+    assert not lines.unsupported(curve(GRID, GRID, weight=np.full(11, 2.0))).any()
+
+
+def test_gaps_in_a_curve_stay_gaps():
+    values = np.where((GRID == 4) | (GRID == 6), np.nan, GRID)
+    runs = lines.runs(values, np.zeros(11, dtype=bool))
+    assert sorted(run.tolist() for run, _ in runs) == [[0, 1, 2, 3], [5], [7, 8, 9, 10]]
+
+
+def test_several_methods_are_shifted_to_a_common_mean():
+    pdp = curve(0.5 + 0.1 * GRID, GRID)
+    ale = curve(0.1 * GRID - 7, GRID, method="ale")
+    spec = picture.chart(pdp, others=[ale]).to_dict()
+    heights = [r["y"] for r in rows_of(spec) if set(r) == {"x", "y"}]
+    np.testing.assert_allclose(sorted(heights[:11]), sorted(heights[11:]), atol=1e-7)
+    assert np.mean(heights) == pytest.approx(0, abs=1e-7)
+    svg = to_svg(picture.chart(pdp, others=[ale]))
+    assert "partial_dependence" in svg
+    assert ">ale<" in svg
+
+
+def test_names_of_curves_that_end_at_one_place_do_not_overlap():
+    made = [curve(GRID, GRID, method=m) for m in ("pdp", "ale", "ice")]
+    spec = picture.chart(made[0], others=made[1:]).to_dict()
+    heights = sorted(r["y"] for r in rows_of(spec) if "name" in r)
+    axis = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    pixels = np.diff(heights) / (axis[1] - axis[0]) * picture.HEIGHT
+    assert pixels.min() >= 12
+
+
+def test_curves_along_other_features_do_not_share_a_frame():
+    with pytest.raises(InvalidSetting, match="same feature"):
+        picture.chart(curve(GRID, GRID), others=[curve(GRID, GRID, feature="age")])
+    with pytest.raises(InvalidSetting, match="scale"):
+        picture.chart(curve(GRID, GRID), others=[curve(GRID, GRID, scale="logit")])
+    with pytest.raises(InvalidSetting, match="up to 4"):
+        picture.chart(curve(GRID, GRID), others=[curve(GRID, GRID)] * 4)
+
+
+def test_categories_are_points_with_ranges_greatest_first():
+    made = curve(
+        [0.2, 0.5, 0.3],
+        ["single", "married", "widowed"],
+        categorical=True,
+        band=[[0.1, 0.4, 0.0], [0.3, 0.6, 0.9]],
+        weight=[200, 340, 2],
+        feature="status",
+    )
+    spec = picture.chart(made).to_dict()
+    rows = {r["label"]: r for r in rows_of(spec)}
+    assert rows["married (340 rows)"]["x"] == 0.5
+    assert (rows["single (200 rows)"]["low"], rows["single (200 rows)"]["high"]) == (0.1, 0.3)
+    assert rows["widowed (2 rows)"]["guess"] is True
+    assert "Hollow: too few rows" in subtitle(spec)
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] == "married (340 rows)"
+
+
+def test_a_curve_with_classes_asks_for_one():
+    made = curve(
+        np.stack([GRID, 1 - GRID], axis=1),
+        GRID,
+        dims=("point", "class"),
+        coords={"class": ["yes", "no"]},
+        target=None,
+    )
+    with pytest.raises(InvalidSetting, match=r"yes.*no"):
+        picture.chart(made)
+    assert "probability of no" in picture.chart(made, class_="no").to_dict()["description"]
+    with pytest.raises(InvalidSetting, match="no classes"):
+        picture.chart(curve(GRID, GRID), class_="yes")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        curve([0.5], [3.0]),
+        curve(np.full(11, 0.3), GRID),
+        curve(np.zeros(11), GRID, weight=np.zeros(11)),
+        curve(np.where(GRID < 5, np.nan, GRID), GRID, weight=GRID),
+        curve(GRID * 1e12, GRID * 1e-9),
+        curve([1.0, 2.0], ["x" * 300, "年齢 <b>"], categorical=True, feature="y" * 300),
+        curve([1.0], ["only"], categorical=True),
+        curve([[np.nan, 1.0]], [0, 1], dims=("sample", "point"), coords={"sample": ["r"]}),
+    ],
+)
+def test_odd_curves_are_drawn(odd):
+    svg = to_svg(picture.chart(odd, theme="dark"))
+    assert svg.startswith("<svg")
+    assert "NaN" not in svg
+
+
+def test_a_curve_without_numbers_is_refused():
+    with pytest.raises(EmptyData, match="nothing to draw"):
+        picture.chart(curve(np.full(11, np.nan), GRID))
+
+
+def calibrated(**fields):
+    bins = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    observed = np.array([0.1, 0.35, 0.5, 0.6, 0.9])
+    fields = {"feature": calibration.FEATURE, "weight": [40, 10, 10, 10, 30], **fields}
+    return curve(observed, bins, **fields)
+
+
+def test_calibration_states_the_greatest_and_the_mean_gap():
+    words = calibration.chart(calibrated()).to_dict()["description"]
+    assert "predicted 70 %, observed 60 %" in words
+    assert "1.5 percentage points" in words  # (10 × 0.05 + 10 × 0.10) / 100 rows
+
+
+def test_calibration_draws_points_limits_diagonal_and_rows():
+    made = calibrated(band=np.stack([np.zeros(5), np.ones(5)]), band_meaning="95 % interval")
+    rows = rows_of(calibration.chart(made).to_dict())
+    assert {"x": 0.7, "y": 0.6} in rows
+    assert {"x": 0.0, "y": 0.0} in rows
+    assert {"x": 1.0, "y": 1.0} in rows
+    assert sorted(r["rows"] for r in rows if "rows" in r) == [10, 10, 10, 30, 40]
+    assert sum("high" in r for r in rows) == 5
+
+
+def test_calibration_refuses_what_is_no_probability():
+    with pytest.raises(InvalidData, match="between 0 and 1"):
+        calibration.chart(curve([0.1, 0.2], [0, 50], feature=calibration.FEATURE))
+    many = curve(np.ones((2, 3)), [0, 0.5, 1], dims=("sample", "point"), coords={"sample": "ab"})
+    with pytest.raises(AxisError, match="one axis"):
+        calibration.chart(many)
+
+
+def test_calibration_of_one_bin_and_of_missing_shares_is_drawn():
+    assert to_svg(calibration.chart(curve([0.5], [0.5], feature=calibration.FEATURE, weight=[3])))
+    gone = curve([np.nan, 0.4], [0.2, 0.6], feature=calibration.FEATURE)
+    assert "1 point." in calibration.chart(gone).to_dict()["description"]
