@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from show.closed_forms import attribution, rows_of
+from display.closed_forms import attribution, rows_of
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from show.closed_forms import curve, rows_of
+from display.closed_forms import curve, rows_of
 
 from pellucid.core.errors import AxisError, EmptyData, InvalidData, InvalidSetting
 from pellucid.display import lines

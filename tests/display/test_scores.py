@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from show.closed_forms import confusion, rows_of, scores
+from display.closed_forms import confusion, rows_of, scores
 
 from pellucid.core.errors import EmptyData, InvalidData
 from pellucid.display.charts import confusion as matrix_picture

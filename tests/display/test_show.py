@@ -8,7 +8,7 @@ import re
 import altair as alt
 import numpy as np
 import pytest
-from show.closed_forms import attribution, confusion, curve, scores
+from display.closed_forms import attribution, confusion, curve, scores
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting, UnknownName

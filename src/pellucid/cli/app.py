@@ -27,7 +27,7 @@ file appears whole or not at all. Exit codes:
 - **3** unreadable or unsupported input
 - **4** refused: a file that could run code, without --trust
 - **5** a limit was reached; what was done until then is kept
-- **70** a fault in Pellucid itself
+- **70** a fault in Pellucid, or in the model's own code
 - **130** stopped with Ctrl-C"""
 
 app = typer.Typer(
@@ -320,8 +320,9 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return f"The system refused{where}. Got {error.strerror or error}.", Exit.unreadable
-    fault = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"This should not happen. Got {fault}. Please report it with --debug.", Exit.fault
+    fault = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+    report = "If it is not your model that failed, please report what --debug shows."
+    return f"Something went wrong. Got {fault}. {report}", Exit.fault
 
 
 def say(message: str) -> None:

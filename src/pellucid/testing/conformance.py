@@ -243,7 +243,8 @@ def efficiency(recipe: Explainer, case: Case) -> None:
     """Law: base and shares add up to the prediction."""
     for found in _lawful(recipe, case, "efficiency"):
         gap = float(np.abs(found.gap()).max())
-        require(gap <= 1e-6 * max(1.0, float(np.abs(found.output).max())), f"a gap of {gap:.2g}")
+        size = max(1.0, float(np.abs(np.asarray(found.output)).max()))
+        require(gap <= 1e-6 * size, f"a gap of {gap:.2g}")
 
 
 def dummy(recipe: Explainer, case: Case) -> None:

@@ -61,17 +61,19 @@ class TreeSHAP(Explainer):
 
         trees = question.model.trees(question.scale)
         rows = question.encode(question.table.codes)
-        game = {"player_of_column": question.players, "n_players": len(question.table.names)}
+        players, n_players = question.players, len(question.table.names)
         if question.background is None:
             question.note(
                 "Without a background, a removed feature follows both branches of a tree in "
                 "proportion to the training rows (path-dependent)."
             )
-            found = tree_shapley.path_dependent(trees, rows, **game, threads=question.threads)
+            found = tree_shapley.path_dependent(
+                trees, rows, players, n_players, threads=question.threads
+            )
         else:
             reference = question.encode(question.reference(self.max_background))
             found = tree_shapley.interventional(
-                trees, rows, reference, **game, threads=question.threads
+                trees, rows, reference, players, n_players, threads=question.threads
             )
         values = question.shares(rounded(found.values[:, :, question.columns]))
         base = question.level(found.base[question.columns])
