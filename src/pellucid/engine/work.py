@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
 from pellucid.core.errors import BudgetExceeded, CannotExplain, InvalidSetting
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 BATCH_ROWS = 65_536
 """Rows handed to a model at once: large enough to be fast, small enough for memory."""
@@ -107,19 +102,3 @@ def slices(total: int, size: int) -> Iterator[slice]:
     """Consecutive slices of at most `size` that cover 0 to `total`; one empty slice for nothing."""
     for start in range(0, max(total, 1), size):
         yield slice(start, min(start + size, total))
-
-
-def in_threads(f: Callable[[A], B], items: list[A], threads: int) -> list[B]:
-    """``[f(item) for item in items]`` on several threads, for kernels that release the lock.
-
-    Ctrl-C drops what has not begun and waits only for what runs.
-    """
-    if threads <= 1 or len(items) <= 1:
-        return [f(item) for item in items]
-    with ThreadPoolExecutor(max_workers=min(threads, len(items))) as pool:
-        futures = [pool.submit(f, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

@@ -139,7 +139,7 @@ def _covariances(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     pairs, players = signs.shape
     orders = range(3, min(players, HIGHEST) + 1, 2)
     mean = _mean_products(players, HIGHEST)
-    without = _without_one(signs)
+    mean_without, negative = _without_one(signs)
     apart = np.rint((players - signs @ signs.T) / 2).astype(int)
     rest = REST[0] if players > HIGHEST + 1 else REST[1]
     profile, variance = np.zeros(players + 1), rest * 4 / (players * (HIGHEST + 2))
@@ -147,7 +147,7 @@ def _covariances(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     for order in orders:
         size = DECAY ** ((order - 3) / 2)
         profile += size * mean[order]
-        shapley += size * 2 / players * signs * without[order - 1]
+        shapley += size * 2 / players * signs * mean_without[order - 1][negative]
         variance += size * 4 / (order * players)
     whole = profile[apart]
     whole[np.diag_indices(pairs)] += rest
@@ -164,20 +164,20 @@ def _fixed(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     pairs, players = signs.shape
     number = min(-(-pairs // (ROOM * players)), (min(players, HIGHEST) + 1) // 2)
-    without = _without_one(signs)
+    mean_without, negative = _without_one(signs)
     games, truth = [], []
     for order in range(1, 2 * number, 2):
-        games.append(signs * without[order - 1])
+        games.append(signs * mean_without[order - 1][negative])
         others = (order - 1) / max(players - 1, 1)
         truth.append(2 / order * (others + (1 - others) * np.eye(players)))
     return np.concatenate(games, axis=1), np.concatenate(truth)
 
 
-def _without_one(signs: np.ndarray) -> np.ndarray:
-    """Mean product of the other players' signs, shape (order, pair, player), orders 0 to 10."""
+def _without_one(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean products of the players but one, and how many of them are negative: (pair, player)."""
     negative = signs < 0
     others = negative.sum(axis=1, keepdims=True) - negative
-    return _mean_products(signs.shape[1] - 1, HIGHEST - 1)[:, others]
+    return _mean_products(signs.shape[1] - 1, HIGHEST - 1), others
 
 
 def _mean_products(players: int, highest: int) -> np.ndarray:

@@ -133,6 +133,8 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
     ------
     WrongTarget, WrongType
         If the answers do not fit the model.
+    UnknownName
+        If a row that was asked for is not there.
     """
     question = ask(
         model,
@@ -145,8 +147,10 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
     )
     question = _focused(question, y)
     answers = _answers(question, y)
+    for label in options.rows:
+        _row_number(question.table, label)
     probability = _probability(question)
-    with _steps(8, options.progress) as step:
+    with _steps(6, options.progress) as step:
         step("how good the model is")
         quality = _quality(question, answers, probability, options)
         step("where it is weak")
