@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,3 +107,13 @@ def tables(folder: Path, train: pd.DataFrame, rows: pd.DataFrame, good: np.ndarr
     (folder / "cut.json").write_bytes((folder / "boosted.json").read_bytes()[:700])
     (folder / "cut.parquet").write_bytes((folder / "train.parquet").read_bytes()[:700])
     (folder / "folder").mkdir()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("PELLUCID_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("real data sets: neither PELLUCID_DATA nor ../shared/data is there")
+    return folder

@@ -13,6 +13,8 @@ from typing import Annotated, cast
 
 import typer
 
+from pellucid.cli import options
+
 HELP = """Explain machine-learning models, with proof that each explanation is true.
 
 Start with **pellucid demo**: it trains a model on bundled data and writes a report. Then
@@ -53,45 +55,6 @@ class Exit(IntEnum):
 USAGE = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Typer's base of all errors about the command line; where it lives depends on the version."""
 
-Model = Annotated[
-    Path,
-    typer.Argument(
-        metavar="MODEL",
-        help="XGBoost .json or .ubj, LightGBM .txt, or skops; a pickle or joblib file, or "
-        "module:function, with --trust.",
-        show_default=False,
-    ),
-]
-Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA", help="A table: CSV, Parquet or Arrow, one row for each case.",
-        show_default=False,
-    ),
-]  # fmt: skip
-Page = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")]
-Background = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Reference rows, such as the training data."),
-]
-Class = Annotated[
-    str | None,
-    typer.Option("--class", metavar="LABEL", help="The class to explain, or the output's number."),
-]
-Scale = Annotated[
-    str,
-    typer.Option(
-        metavar="WORD",
-        help="probability, logit, raw; auto is the one on which the model is a sum.",
-    ),
-]
-Trust = Annotated[
-    bool,
-    typer.Option("--trust", help="Load a file that can run code. Only if you know who made it."),
-]
-Seed = Annotated[int, typer.Option(metavar="N", help="Makes the result repeatable.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -104,28 +67,22 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the whole traceback of an error.")
-    ] = False,
+    debug: options.Debug = False,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Print the version.", callback=_version, is_eager=True
-        ),
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
-) -> None:  # fmt: skip
+) -> None:
     if context.invoked_subcommand is None:
         context.get_help()
 
 
 @app.command(epilog="Example: pellucid demo --data diabetes -o diabetes.html")
 def demo(
-    data: Annotated[
-        str, typer.Option(metavar="NAME", help="breast_cancer, wine, iris; or diabetes, a number.")
-    ] = "breast_cancer",
-    output: Page = Path("report.html"),
-    seed: Seed = 0,
-    json: Json = False,
+    data: options.Bundled = "breast_cancer",
+    output: options.Page = Path("report.html"),
+    seed: options.Seed = 0,
+    json: options.Json = False,
 ) -> None:
     """Train a model on bundled real data and write a report about it.
 
@@ -140,33 +97,20 @@ def demo(
     epilog="Example: pellucid report credit.skops test.csv --target risk --background train.csv"
 )
 def report(
-    model: Model,
-    data: Data,
-    target: Annotated[
-        str,
-        typer.Option(
-            metavar="COLUMN", help="The column of DATA with the true answers.", show_default=False
-        ),
-    ],
-    output: Page = Path("report.html"),
-    background: Background = None,
-    class_: Class = None,
-    scale: Scale = "auto",
-    rows: Annotated[
-        str | None,
-        typer.Option(metavar="N,N", help="Rows to explain one by one, such as 17,23."),
-    ] = None,
-    threshold: Annotated[
-        float,
-        typer.Option(metavar="P", help="The probability from which a class is predicted."),
-    ] = 0.5,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="The headline.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if a check of the explanation fails.")
-    ] = False,
-    trust: Trust = False,
-    seed: Seed = 0,
-    json: Json = False,
+    model: options.Model,
+    data: options.Data,
+    target: options.Target,
+    output: options.Page = Path("report.html"),
+    background: options.Background = None,
+    class_: options.Class = None,
+    scale: options.Scale = "auto",
+    rows: options.Rows = None,
+    threshold: options.Threshold = 0.5,
+    title: options.Title = None,
+    strict: options.Strict = False,
+    trust: options.Trust = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
 ) -> None:
     """Write a report that a person can trust about your model and your data.
 
@@ -183,44 +127,21 @@ def report(
 
 @app.command(epilog="Example: pellucid explain model.json new.parquet -o shares.parquet")
 def explain(
-    model: Model,
-    data: Data,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            show_default=False,
-            help="A .parquet file, or a .pel file for pellucid show.",
-        ),
-    ],
-    method: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="See pellucid methods; by default the best that fits."),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="A column of DATA with the answers, to be left out."),
-    ] = None,
-    background: Background = None,
-    class_: Class = None,
-    scale: Scale = "auto",
-    budget: Annotated[
-        int | None, typer.Option(metavar="N", help="Coalitions for each row, for sampling methods.")
-    ] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="Stop after so many seconds.")
-    ] = None,
-    max_evaluations: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop after so many predicted rows.")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Test the explanation too; exit with 1 if a test fails.")
-    ] = False,
-    trust: Trust = False,
-    seed: Seed = 0,
-    json: Json = False,
+    model: options.Model,
+    data: options.Data,
+    output: options.Shares,
+    method: options.Method = None,
+    target: options.LeftOut = None,
+    background: options.Background = None,
+    class_: options.Class = None,
+    scale: options.Scale = "auto",
+    budget: options.Budget = None,
+    max_seconds: options.MaxSeconds = None,
+    max_evaluations: options.MaxEvaluations = None,
+    check: options.Check = False,
+    trust: options.Trust = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
 ) -> None:
     """Explain every row: how much each feature moved the prediction.
 
@@ -240,16 +161,11 @@ def explain(
 
 @app.command(epilog="Example: pellucid methods model.json --json")
 def methods(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="MODEL", help="A model file; without it, all methods are listed."
-        ),
-    ] = None,
-    scale: Scale = "auto",
-    trust: Trust = False,
-    json: Json = False,
-) -> None:  # fmt: skip
+    model: options.AnyModel = None,
+    scale: options.Scale = "auto",
+    trust: options.Trust = False,
+    json: options.Json = False,
+) -> None:
     """List methods: which fit a model, what each needs and costs."""
     from pellucid.cli.methods import run_methods
 
@@ -258,26 +174,13 @@ def methods(
 
 @app.command(epilog="Example: pellucid show shares.pel --row 17 -o why.svg")
 def show(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="A saved explanation (.pel).", show_default=False),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="A picture: .svg, .png, .html or .json."
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="bar, beeswarm, waterfall, dependence, heatmap, curve …"),
-    ] = None,
-    row: Annotated[str | None, typer.Option(metavar="LABEL", help="Only this row.")] = None,
-    class_: Annotated[
-        str | None, typer.Option("--class", metavar="LABEL", help="Only this class.")
-    ] = None,
-    json: Json = False,
-) -> None:  # fmt: skip
+    file: options.Saved,
+    output: options.Picture = None,
+    kind: options.Kind = None,
+    row: options.OnlyRow = None,
+    class_: options.OnlyClass = None,
+    json: options.Json = False,
+) -> None:
     """Show a saved explanation: as text, or as a picture with --output."""
     from pellucid.cli.show import run_show
 

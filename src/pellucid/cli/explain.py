@@ -141,6 +141,7 @@ def joined(parts: list[Attribution], question: Question) -> Attribution:
     made = replace(
         parts[-1].provenance,
         data_fingerprint=done.fingerprint(),
+        seed=question.seed if question.drawn else parts[-1].seed,
         notes=_notes(parts, question),
     )
     coords = {**parts[0].coords, "sample": labels}

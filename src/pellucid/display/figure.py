@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TITLE_SIZE, SUBTITLE_SIZE = 16, 12
 
+NARROW = "narrow"
+"""The parameter that a page sets where a picture stands on a phone."""
+
 Picture = TypeVar("Picture", bound="alt.TopLevelMixin")
 
 
@@ -35,6 +38,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.8g}") if np.isfinite(value) else None
     return value
+
+
+def tooltip(*lines: tuple[str, ...]) -> list[alt.Tooltip]:
+    """What a mark says under the pointer: (field, title), or (field, title, D3 format) each."""
+    import altair as alt
+
+    return [
+        alt.Tooltip(field=field, type="quantitative", title=title, format=form[0])
+        if form
+        else alt.Tooltip(field=field, type="nominal", title=title)
+        for field, title, *form in lines
+    ]
+
+
+def digits(*values: Any) -> str:
+    """A D3 format for single numbers that gives the greatest of `values` four digits."""
+    sizes = np.abs(np.concatenate([np.ravel(np.asarray(v, dtype=float)) for v in values]))
+    largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+    if largest >= 1e12 or 0 < largest < 1e-3:
+        return ".3~e"
+    return f",.{min(max(3 - int(np.floor(np.log10(largest or 1.0))), 0), 6)}~f"
 
 
 def finish(

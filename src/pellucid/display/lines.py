@@ -17,6 +17,9 @@ MOST_LINES = 60
 FEW_ROWS = 5
 """Below so many rows near a point (or half the usual number) the curve is a guess there."""
 
+NARROWEST = 0.015
+"""Width of the narrowest bar of a histogram, as a part of the axis: no needles."""
+
 
 def one_class(curve: Curve, class_: Label | None) -> Curve:
     """The curve of one class, on axes ``point`` and perhaps ``sample``.
@@ -91,8 +94,24 @@ def unsupported(curve: Curve) -> np.ndarray:
     return curve.weight < min(FEW_ROWS, 0.5 * float(curve.weight.mean()))
 
 
+def density(cuts: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Heights of bars between `cuts` whose areas are the weights; the highest is 1."""
+    wide = np.diff(cuts)
+    narrowest = NARROWEST * float(cuts[-1] - cuts[0]) or 1.0
+    height = weight / np.maximum(wide, narrowest)
+    return height / (height.max(initial=0.0) or 1.0)
+
+
 def centred(curve: Curve) -> Curve:
-    """The curve shifted so that its middle has mean 0 over the rows it rests on."""
+    """The curve shifted so that its middle has mean 0 over the rows it rests on.
+
+    Each line of a single row is shifted by itself: what is compared is how it moves.
+    """
+    if "sample" in curve.dims:
+        rows = single_rows(curve)
+        known = np.isfinite(rows)
+        mean = np.where(known, rows, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return replace(curve, values=rows - mean[:, None], dims=("sample", "point"))
     line = middle(curve)
     known = np.isfinite(line)
     weight = np.where(known, 1.0 if curve.weight is None else curve.weight, 0.0)

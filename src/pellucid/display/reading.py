@@ -13,6 +13,9 @@ from pellucid.core.axes import Label
 from pellucid.core.errors import AxisError, EmptyData, InvalidSetting, UnknownName
 from pellucid.display.words import measured, unique
 
+ROUNDING = 1e-13
+"""Below this part of the greatest number a share is rounding, and is drawn as 0."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
@@ -103,17 +106,34 @@ def sheet(explanation: Attribution, class_: Label | None = None) -> Sheet:
     )
     if not np.isfinite(values).any():
         raise EmptyData("There is nothing to draw", got=f"{values.size} values, none finite")
+    base, output = (
+        None if part is None else np.reshape(part, shape[0]) for part in (chosen.base, chosen.output)
+    )
+    values, base, output = _settled(values, base, output)
     return Sheet(
         values=values,
         error=np.where(np.isfinite(error), error, 0.0),
         features=features,
         names=tuple(unique(features)),
         samples=tuple(chosen.coords["sample"]) if has_rows else (),
-        base=None if chosen.base is None else np.reshape(chosen.base, shape[0]),
-        output=None if chosen.output is None else np.reshape(chosen.output, shape[0]),
+        base=base,
+        output=output,
         inputs={str(name): column for name, column in (chosen.inputs or {}).items()},
         unit=measured(explanation, label),
     )
+
+
+def _settled(
+    values: np.ndarray, *ends: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Shares, base and output, with 0 for what is only rounding beside the greatest of them."""
+    parts = (values, *ends)
+    known = [np.abs(part[np.isfinite(part)]) for part in parts if part is not None]
+    least = ROUNDING * max((float(part.max()) for part in known if part.size), default=0.0)
+    settled = (
+        None if part is None else np.where(np.abs(part) < least, 0.0, part) for part in parts
+    )
+    return tuple(settled)  # type: ignore[return-value]
 
 
 def classes(explanation: Any) -> tuple[Label, ...]:

@@ -123,8 +123,11 @@ def config(theme: str) -> dict[str, Any]:
             **text,
             **sizes,
             "symbolType": "circle",
-            "labelLimit": 220,
-            "gradientThickness": 12,
+            "labelLimit": 160,
+            "orient": "top",
+            "titleOrient": "left",
+            "gradientThickness": 10,
+            "gradientLength": 120,
         },
         "header": {"labelColor": colours.text, "labelFontSize": 13, "labelFontWeight": 600},
         "title": {

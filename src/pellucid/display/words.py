@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,9 @@ from pellucid.core.explanation import Explanation
 NAME_WIDTH = 34
 """Characters of a name on an axis; a longer one loses its middle."""
 
+VALUE_WIDTH, SENTENCE_WIDTH = 24, 80
+"""Characters of a value on an axis or in a list, and in a sentence."""
+
 SCALES = {
     "probability": "probability",
     "logit": "log-odds",
@@ -23,6 +27,72 @@ SCALES = {
     "path length": "path length",
 }
 """What each scale is called on a chart."""
+
+METHODS = {
+    "tree_shap": "tree SHAP",
+    "kernel_shap": "kernel SHAP",
+    "linear_shap": "linear SHAP",
+    "permutation_shap": "permutation SHAP",
+    "exact_shap": "exact SHAP",
+    "lime": "LIME",
+    "ale": "ALE",
+    "ice": "ICE",
+}
+"""Methods whose name is more than its words; of any other, the underscores become spaces."""
+
+METRICS = {
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "brier": "Brier score",
+    "r2": "R²",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "additivity": "adding up",
+    "agreement": "agreement by row",
+    "agreement_global": "agreement overall",
+    "calibration_error": "calibration error",
+}
+"""Metrics and checks whose name is more than its words."""
+
+LOWER_IS_BETTER = {
+    "log_loss", "brier", "mae", "rmse", "median_absolute_error", "calibration_error",
+}  # fmt: skip
+"""Scores that a good model keeps small."""
+
+BASELINE = "baseline"
+"""The group of scores that no model reaches: always the same answer."""
+
+NOISE = re.compile(r"−?-?\b\d(?:\.\d+)?e-(?:09|[1-9]\d)\b")
+"""Numbers that are only the rounding of a computer."""
+
+
+def method_name(method: str) -> str:
+    """``tree SHAP``, ``partial dependence``."""
+    return METHODS.get(method, method.replace("_", " "))
+
+
+def metric_name(metric: str) -> str:
+    """``ROC AUC``, ``balanced accuracy``."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def score_name(metric: str, group: str = "") -> str:
+    """``recall · malignant``, ``MAE · no model``."""
+    whose = "no model" if group == BASELINE else group
+    return f"{metric_name(metric)} · {whose}" if whose else metric_name(metric)
+
+
+def sentence(text: str, *names: str) -> str:
+    """A measured sentence as a reader wants it: `names` of methods in words, no rounding noise."""
+    for name in names:
+        text = re.sub(rf"\b{re.escape(name)}\b", method_name(name), text)
+    return NOISE.sub("less than a billionth", text)
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def brief(value: float) -> str:
@@ -66,7 +136,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def datum(value: Any) -> str:
+def datum(value: Any, width: int = VALUE_WIDTH) -> str:
     """One feature value for reading: a number, a category, a date, or ``missing``."""
     value = value.item() if isinstance(value, (np.generic, np.ndarray)) else value
     if value is None or value != value:
@@ -78,7 +148,7 @@ def datum(value: Any) -> str:
         return f"{int(value)}".replace("-", "−") if whole else brief(value)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
-    return shorten(str(value), 24)
+    return shorten(str(value), width)
 
 
 def shorten(text: object, width: int = NAME_WIDTH) -> str:

@@ -103,7 +103,7 @@ class Explainer(Recipe, ABC):
         with show_progress(self.name(), self.work(question), progress) as advance:
             question.work.advance = advance
             found = self.compute(question)
-        made = question.provenance(self.name(), self.params(), draws=not self.exact)
+        made = question.provenance(self.name(), self.params())
         if self.measures is not None:
             made = replace(made, scale=self.measures, target=None)
         if isinstance(found, tuple):

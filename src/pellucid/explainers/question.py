@@ -56,6 +56,10 @@ class Question:
         The meter and the batches.
     threads : int
         Threads for compiled kernels.
+    notes : list of str
+        What a reader must know about the answer.
+    drawn : bool
+        Whether random numbers were drawn.
     """
 
     model: Model
@@ -70,6 +74,7 @@ class Question:
     work: Work
     threads: int
     notes: list[str] = field(default_factory=list)
+    drawn: bool = False
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
         """The explained outputs, shape (row, output), for coded rows."""
@@ -129,7 +134,7 @@ class Question:
             )
         if most is None or len(rows) <= most:
             return rows
-        chosen = generator(self.seed, "background").choice(len(rows), most, replace=False)
+        chosen = self.rng("background").choice(len(rows), most, replace=False)
         self.note(
             f"{most} of {len(rows)} {whose} were drawn at random (seed {self.seed}); the error "
             "does not include this choice. Set max_background=None to use all."
@@ -137,7 +142,8 @@ class Question:
         return rows[np.sort(chosen)]
 
     def rng(self, *purpose: str | int) -> np.random.Generator:
-        """A random stream for one purpose."""
+        """A random stream for one purpose; the seed is then part of the provenance."""
+        self.drawn = True
         return generator(self.seed, *purpose)
 
     def note(self, sentence: str) -> None:
@@ -199,7 +205,7 @@ class Question:
             provenance=Provenance(method=""),
         )
 
-    def provenance(self, method: str, params: Mapping[str, Any], draws: bool) -> Provenance:
+    def provenance(self, method: str, params: Mapping[str, Any]) -> Provenance:
         """What every explanation of this question carries."""
         from pellucid import __version__
 
@@ -214,7 +220,7 @@ class Question:
             background_fingerprint=self.background.fingerprint() if self.background else None,
             evaluations=self.work.evaluations,
             seconds=self.work.elapsed,
-            seed=self.seed if draws else None,
+            seed=self.seed if self.drawn else None,
             version=__version__,
             notes=tuple(self.notes),
         )

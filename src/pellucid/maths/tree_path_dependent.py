@@ -15,8 +15,8 @@ mean, and nothing is ever divided by a quantity that depends on the row.
 
 The room to work in has one line per quantity and one column per row of the block, few enough to
 stay in the processor's nearest cache. First come, for depth 0, 1, … and the two children there,
-``width * K`` lines: the chance to get there on the way down, which the mean below replaces on the
-way up. Then one line per depth for ``z - r`` and two for who still passes; then the results.
+``width * K`` lines: the means below for each output; on the way down, those of the first output
+hold the chance to get there. Then one line per depth for ``z - r`` and two for who still passes; then the results.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def shapley(program, table, output, value, codes, times, weights, layout, room):
             continue
         order = quadrature_order(program.tree_players[tree])
         lines = width * order
-        room[lines - order : lines] = 1.0
+        room[:order] = 1.0
         while depth >= 0:
             path[depth] = node
             test = tests[node]
@@ -90,9 +90,12 @@ def shapley(program, table, output, value, codes, times, weights, layout, room):
                 test = tests[path[depth]]
                 own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
                 _conditional(test.before, times, weights, order, rule)
-                for w in range(width):
+                for w in range(width - 1, -1, -1):
                     to = gain + (output[tree] + w) * players + test.player
-                    _up(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
+                    if w:
+                        _up_other(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
+                    else:
+                        _up_first(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
                 depth -= 1
                 if depth >= 0 and side[depth] == LEFT:
                     side[depth] = RIGHT
@@ -143,9 +146,8 @@ def _lean(test, table, codes, rows, lean, hot, above, room):  # type: ignore[no-
 
 
 @fast
-def _down(ratio, rows, order, own, below, lines, lean, rule, room):  # type: ignore[no-untyped-def]
+def _down(ratio, rows, order, own, low, lines, lean, rule, room):  # type: ignore[no-untyped-def]
     """Chance to reach each child, from that to reach the node."""
-    own, low = own + lines - order, below + lines - order
     high = low + lines
     for k in range(order):
         tau = rule[0, k]
@@ -156,35 +158,41 @@ def _down(ratio, rows, order, own, below, lines, lean, rule, room):  # type: ign
             room[high + k, b] = chance - left
 
 
-@fast
-def _up(test, value, w, rows, order, own, below, lines, lean, gain, rule, room):  # type: ignore[no-untyped-def]
-    """Mean below the node, from its children; and what the node's player earns here."""
-    ratio, left, right = test.ratio, test.left, test.right
-    chance, mean = own + lines - order, own + w * order
-    low, high = below + w * order, below + lines + w * order
-    first = value[~left, w] if left < 0 else 0.0
-    second = value[~right, w] if right < 0 else 0.0
-    for k in range(order):
-        tau, factor = rule[0, k], rule[1, k]
-        if left < 0 and right < 0:
-            step = first - second
-            for b in range(rows):
-                h = room[lean, b]
-                room[gain, b] += factor * step * h * room[chance + k, b]
-                room[mean + k, b] = second + (ratio + tau * h) * step
-        elif left < 0:
-            for b in range(rows):
-                h, base = room[lean, b], room[high + k, b]
-                room[gain, b] += factor * h * room[chance + k, b] * (first - base)
-                room[mean + k, b] = base + (ratio + tau * h) * (first - base)
-        elif right < 0:
-            for b in range(rows):
-                h, step = room[lean, b], room[low + k, b] - second
-                room[gain, b] += factor * h * room[chance + k, b] * step
-                room[mean + k, b] = second + (ratio + tau * h) * step
-        else:
-            for b in range(rows):
-                h, base = room[lean, b], room[high + k, b]
-                step = room[low + k, b] - base
-                room[gain, b] += factor * h * room[chance + k, b] * step
-                room[mean + k, b] = base + (ratio + tau * h) * step
+def _up_for(first_output: bool):
+    @fast
+    def up(test, value, w, rows, order, own, below, lines, lean, gain, rule, room):  # type: ignore[no-untyped-def]
+        """Mean below the node, from its children; and what the node's player earns here."""
+        ratio, left, right = test.ratio, test.left, test.right
+        mean = own if first_output else own + w * order
+        low, high = below + w * order, below + lines + w * order
+        first = value[~left, w] if left < 0 else 0.0
+        second = value[~right, w] if right < 0 else 0.0
+        for k in range(order):
+            tau, factor = rule[0, k], rule[1, k]
+            if left < 0 and right < 0:
+                step = first - second
+                for b in range(rows):
+                    h = room[lean, b]
+                    room[gain, b] += factor * step * h * room[own + k, b]
+                    room[mean + k, b] = second + (ratio + tau * h) * step
+            elif left < 0:
+                for b in range(rows):
+                    h, base = room[lean, b], room[high + k, b]
+                    room[gain, b] += factor * h * room[own + k, b] * (first - base)
+                    room[mean + k, b] = base + (ratio + tau * h) * (first - base)
+            elif right < 0:
+                for b in range(rows):
+                    h, step = room[lean, b], room[low + k, b] - second
+                    room[gain, b] += factor * h * room[own + k, b] * step
+                    room[mean + k, b] = second + (ratio + tau * h) * step
+            else:
+                for b in range(rows):
+                    h, base = room[lean, b], room[high + k, b]
+                    step = room[low + k, b] - base
+                    room[gain, b] += factor * h * room[own + k, b] * step
+                    room[mean + k, b] = base + (ratio + tau * h) * step
+
+    return up
+
+
+_up_first, _up_other = _up_for(True), _up_for(False)

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Result = TypeVar("Result")
 
 ROOM_BYTES = 262_144  # what a block of rows touches again and again; stays near the processor
-MOST_ROWS = 128
+MOST_ROWS = 256
 CHUNKS = 16  # parts of a forest whose sums are added in order, whatever the threads
 SUBTREE_BITS, LEAF_BITS = 8, 11  # largest tables of the interventional game
 

@@ -200,7 +200,7 @@ def _result(
     }
     notes = [note for each in evidence for note in (*each.question.notes, *each.first.notes)]
     made = replace(
-        question.provenance("evaluate", params, draws=True),
+        question.provenance("evaluate", params),
         seconds=time.perf_counter() - started,
         seed=seed,
         target=attribution.target,

@@ -14,7 +14,7 @@ from pellucid.core.errors import ColumnMismatch, InvalidSetting
 from pellucid.display import figure, reading
 from pellucid.display.charts.beeswarm import ranks
 from pellucid.display.theme import WIDTH, palette
-from pellucid.display.words import brief, cells, counted, unique
+from pellucid.display.words import brief, cells, counted, method_name, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -119,7 +119,7 @@ def _matched(explanation: Sequence[Attribution], class_: Label | None, top: int)
         raise ColumnMismatch("The two attributions have other features", got=sorted(map(str, odd)))
     order = [second.features.index(feature) for feature in first.features]
     sizes = first.size(), second.size()[order]
-    methods = [one.method for one in explanation]
+    methods = [method_name(one.method) for one in explanation]
     if methods[0] == methods[1]:
         methods = [f"{methods[0]} (first)", f"{methods[1]} (second)"]
     return Match(
@@ -142,8 +142,11 @@ def _drawn(found: Match, theme: str, width: int) -> Any:
     names = [found.names[i] for i in shown]
     heights = [np.argsort(np.argsort(places[shown])) for places in found.places]
     far = np.tile(found.apart[shown] >= FAR, 2)
+    places = [places[shown] for places in found.places]
     lines = {
         "feature": names * 2,
+        "first": np.tile(places[0], 2),
+        "second": np.tile(places[1], 2),
         "side": np.repeat([0, 1], len(shown)),
         "y": np.concatenate(heights),
         "colour": np.where(far, colours.series[1], colours.missing),
@@ -152,10 +155,17 @@ def _drawn(found: Match, theme: str, width: int) -> Any:
     x = alt.X("side:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
     down = alt.Scale(domain=[-1.3, len(shown) - 0.4], reverse=True, nice=False)
     y = alt.Y("y:Q", axis=None, scale=down)
-    base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+    told = figure.tooltip(
+        ("feature", "column"),
+        ("first", f"place by {found.methods[0]}"),
+        ("second", f"place by {found.methods[1]}"),
+    )
+    colour = alt.Color("colour:N", scale=None)
+    base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=colour, tooltip=told)
     strong = alt.StrokeWidth("strong:Q", scale=None)
+    narrow = alt.param(name=figure.NARROW, value=False)
     layers = [
-        base.mark_line().encode(detail="feature:N", strokeWidth=strong),
+        base.add_params(narrow).mark_line().encode(detail="feature:N", strokeWidth=strong),
         base.mark_point(filled=True, size=40, opacity=1),
     ]
     for side in (0, 1):
@@ -170,11 +180,14 @@ def _side(found: Match, side: int, names: list[str], heights: np.ndarray) -> lis
 
     align: Any = ("right", "left")[side]
     places = found.places[side][found.shown]
-    pairs = [(str(p), n) if side else (n, str(p)) for n, p in zip(names, places, strict=True)]
-    rows = {"side": [side] * len(names), "y": heights, "text": ["  ".join(pair) for pair in pairs]}
+    said = [f"{place}  {name}" for name, place in zip(names, places, strict=True)]
+    rows = {"side": [side] * len(names), "y": heights, "text": said}
     head = {"side": [side], "y": [-1.0], "text": [found.methods[side]]}
-    texts = alt.Chart(figure.table(rows)).mark_text(align=align, dx=(-12, 12)[side])
-    title = alt.Chart(figure.table(head)).mark_text(align=align, fontWeight=600, fontSize=13)
+    limit = alt.ExprRef(f"{figure.NARROW} ? 96 : 400")
+    texts = alt.Chart(figure.table(rows)).mark_text(align=align, dx=(-12, 12)[side], limit=limit)
+    title = alt.Chart(figure.table(head)).mark_text(
+        align=align, dx=(-12, 12)[side], fontWeight=600, fontSize=13, limit=limit
+    )
     return [texts.encode(text="text:N"), title.encode(text="text:N")]
 
 

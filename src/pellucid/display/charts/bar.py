@@ -13,7 +13,17 @@ from pellucid.core.axes import Label
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.display import figure, reading
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, cells, counted, listed, measured, shorten, signed, unique
+from pellucid.display.words import (
+    brief,
+    cells,
+    counted,
+    listed,
+    measured,
+    method_name,
+    shorten,
+    signed,
+    unique,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -75,17 +85,19 @@ def chart(
     parts = {label: _bars(found, intervals) for label, found in sheets.items()}
     if len(parts) > MOST_PANELS:
         parts = {None: _mean(list(parts.values()))}
+    directed = explanation.scale != "loss"  # a loss that rises is no output that rises
     overall = np.mean([np.abs(part.value) for part in parts.values()], axis=0)
-    order = np.argsort(-overall, kind="stable")[: reading.check_top(top)]
+    rank = overall if directed else np.mean([part.value for part in parts.values()], axis=0)
+    order = np.argsort(-rank, kind="stable")[: reading.check_top(top)]
     unit = measured(explanation) if len(sheets) > 1 else first.unit
     names = unique([first.features[i] for i in order])
-    directed = explanation.scale != "loss"  # a loss that rises is no output that rises
+    said = f"mean size of the share, {unit}" if first.samples else unit
     return figure.finish(
-        _drawn(parts, order, names, palette(theme), width, directed),
+        _drawn(_columns(parts, order, names, palette(theme), directed), len(parts), width, said),
         question=f"Which features move the {unit.removeprefix('the ')} most?",
         reading=_reading(sheets, parts, overall, order, unit, intervals is not None),
         alternative=_alternative(
-            explanation.method, bool(first.samples), parts, order, names, unit
+            method_name(explanation.method), bool(first.samples), parts, order, names, unit
         ),
         theme=theme,
         width=width,
@@ -158,41 +170,43 @@ def _columns(
         "high": high,
         "end": np.maximum(np.maximum(value, high), 0.0),
         "text": [signed(v) if signs else brief(v) for v in value],
+        "interval": [f"{brief(a)} to {brief(b)}" for a, b in zip(low, high, strict=True)],
         "colour": paint if signs and directed else [colours.plain] * len(value),
     }
 
 
-def _drawn(
-    parts: Mapping[Any, Bars],
-    order: np.ndarray,
-    names: list[str],
-    colours: Palette,
-    width: int,
-    directed: bool,
-) -> Any:
+def _drawn(columns: dict[str, Any], panels: int, width: int, title: str) -> Any:
     import altair as alt
 
-    columns, panels = _columns(parts, order, names, colours, directed), len(parts)
+    names = list(dict.fromkeys(columns["feature"]))
     plot = max((width - 6.5 * max(map(cells, names)) - 20) / panels - 16, 70)
-    text = 7.5 * max(map(cells, columns["text"])) + 12
-    room = (0.0 if columns["low"].min() >= 0 else 0.03, min(text / max(plot - text, 40), 1.2))
-    domain = figure.span(columns["low"], columns["end"], [0.0], room=room)
+    doubtful = bool(np.any(columns["high"] > columns["low"]))
     axis = alt.Axis(
         format=figure.number_format(columns["value"]), tickCount=max(2, min(5, int(plot) // 70))
     )
-    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=axis)
+    scale = alt.Scale(domain=_domain(columns, panels, plot), nice=False)
+    x = alt.X("value:Q", title=None if panels > 1 else title, scale=scale, axis=axis)
     y = alt.Y("feature:N", title=None, scale=alt.Scale(domain=names, padding=0.25))
-    base = alt.Chart().encode(y=y)
+    told = [("feature", "column"), ("text", "value")]
+    told += [("interval", "95 % interval")] if doubtful else []
+    base = alt.Chart().encode(y=y, tooltip=figure.tooltip(*told))
     layers = [base.mark_bar().encode(x=x, color=alt.Color("colour:N", scale=None))]
-    if not all(part.sure for part in parts.values()):
+    if doubtful:
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q"))
     layers.append(base.mark_text(align="left", dx=6).encode(x="end:Q", text="text:N"))
-    whole = alt.layer(*layers, data=figure.table(columns)).properties(height=alt.Step(26))
+    whole = alt.layer(*layers, data=figure.table(columns)).properties(height=26 * len(names))
     if panels == 1:
         return whole
     sequence = list(dict.fromkeys(columns["class"].tolist()))
     column = alt.Column("class:N", title=None, sort=sequence)
     return whole.properties(width=int(plot)).facet(column=column, spacing=16)
+
+
+def _domain(columns: dict[str, Any], panels: int, plot: float) -> list[float]:
+    """The ends of the axis; a panel keeps room for its numbers, a single frame lets them hang."""
+    text = 7.5 * max(map(cells, columns["text"])) + 12 if panels > 1 else 0.0
+    room = (0.0 if columns["low"].min() >= 0 else 0.03, 0.02 + min(text / max(plot - text, 40), 1.2))
+    return figure.span(columns["low"], columns["end"], [0.0], room=room)
 
 
 def _reading(

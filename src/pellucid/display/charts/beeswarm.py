@@ -10,7 +10,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.display import figure, reading
 from pellucid.display.theme import WIDTH, palette
-from pellucid.display.words import brief, counted, datum, signed
+from pellucid.display.words import brief, counted, datum, method_name, shorten, signed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -101,21 +101,26 @@ def spread_evenly(values: np.ndarray, keep: int) -> np.ndarray:
     return order[np.unique(np.linspace(0, len(order) - 1, keep).round().astype(int))]
 
 
-def pile(values: np.ndarray, low: float, high: float, bins: int = 90) -> np.ndarray:
-    """Offsets across the axis, from −1 to 1: values that would overlap stand beside each other."""
-    places = np.floor((values - low) / ((high - low) or 1.0) * bins).astype(int)
-    _, bin_of, counts = np.unique(places, return_inverse=True, return_counts=True)
-    order = np.argsort(bin_of, kind="stable")
-    starts = np.cumsum(counts) - counts
-    inside = np.empty(len(values), dtype=int)
-    inside[order] = np.arange(len(values)) - starts[bin_of[order]]
-    steps = (inside + 1) // 2 * np.where(inside % 2, 1, -1)
-    return steps * min(0.3, 2.0 / max(counts.max(initial=1), 1))
+def pile(values: np.ndarray, low: float, high: float, dots: int = 90) -> np.ndarray:
+    """Offsets across the axis, from −1 to 1: values that would overlap stand in other lanes.
+
+    `dots` is how many fit beside each other from `low` to `high`.
+    """
+    wide = ((high - low) or 1.0) / dots
+    lanes = np.zeros(len(values), dtype=int)
+    reached: list[float] = []  # where the last dot of each lane stands
+    for place in np.argsort(values, kind="stable"):
+        here = float(values[place])
+        lane = next((i for i, last in enumerate(reached) if here - last >= wide), len(reached))
+        reached[lane : lane + 1] = [here]
+        lanes[place] = lane
+    steps = (lanes + 1) // 2 * np.where(lanes % 2, 1, -1)
+    return steps * min(0.34, 1.0 / max(int(np.abs(steps).max(initial=1)), 1))
 
 
 def _points(found: reading.Sheet, order: np.ndarray, keep: int) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("feature", "value", "offset", "rank", "kind", "shown")
+        name: [] for name in ("feature", "row", "value", "offset", "rank", "kind", "shown")
     }
     finite = found.values[:, order][np.isfinite(found.values[:, order])]
     low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
@@ -125,6 +130,7 @@ def _points(found: reading.Sheet, order: np.ndarray, keep: int) -> dict[str, lis
         shares = found.values[drawn, place]
         rank, kind, shown = _inputs(found.column(found.features[place]), drawn)
         columns["feature"] += [found.names[place]] * len(drawn)
+        columns["row"] += [shorten(found.samples[i], 24) if found.samples else "" for i in drawn]
         columns["value"] += shares.tolist()
         columns["offset"] += pile(shares, low, high).round(3).tolist()
         columns["rank"] += rank
@@ -162,7 +168,12 @@ def _drawn(
             "feature:N", title=None, axis=rows, scale=alt.Scale(domain=names, paddingInner=0.15)
         ),
         yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.15, 1.15])),
-        tooltip=["feature:N", "shown:N", alt.Tooltip("value:Q", format=".3g")],
+        tooltip=figure.tooltip(
+            ("row", "row"),
+            ("feature", "column"),
+            ("shown", "value"),
+            ("value", "share", figure.digits(columns["value"])),
+        ),
     )
     zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(strokeWidth=1).encode(x="zero:Q")
     layers = [zero]
@@ -173,7 +184,7 @@ def _drawn(
             mark = base.mark_point(filled=True, opacity=0.85, **look)
             colour = _ramp(theme) if kind == "number" else alt.Undefined
             layers.append(mark.encode(color=colour).properties(data=figure.table(part)))
-    return alt.layer(*layers).properties(height=alt.Step(34))
+    return alt.layer(*layers).properties(height=34 * len(names))
 
 
 def _looks(theme: str) -> dict[str, dict[str, Any]]:
@@ -191,9 +202,8 @@ def _ramp(theme: str) -> alt.Color:
 
     legend = alt.Legend(
         values=[0, 1],
-        labelExpr="datum.value ? '\u00a0high' : '\u00a0low'",
-        title=["value of", "the feature"],
-        gradientLength=110,
+        labelExpr="datum.value ? 'high' : 'low'",
+        title="value of the column",
     )
     scale = alt.Scale(domain=[0, 1], range=list(palette(theme).ramp))
     return alt.Color("rank:Q", scale=scale, legend=legend)
@@ -204,7 +214,7 @@ def _alternative(explanation: Attribution, found: reading.Sheet, order: np.ndarr
     values = found.values[:, first][np.isfinite(found.values[:, first])]
     said = (
         f"Beeswarm of {counted(len(order), 'feature')} over {counted(len(found.values), 'row')} "
-        f"({explanation.method}, {found.unit}). {found.names[first]} moves the output most, by "
+        f"({method_name(explanation.method)}, {found.unit}). {found.names[first]} moves the output most, by "
         f"{brief(found.size()[first])} on average, from {signed(values.min())} "
         f"to {signed(values.max())}."
     )

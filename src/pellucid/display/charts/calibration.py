@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from pellucid.core.curve import Curve
 from pellucid.core.errors import AxisError, InvalidData
 from pellucid.display import figure
+from pellucid.display.lines import density
 from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import brief, counted, percent
 
@@ -80,15 +82,23 @@ def _drawn(curve: Curve, grid: np.ndarray, colours: Palette) -> Any:
     y_scale = alt.Scale(domain=[floor, 1.04], nice=False)
     x = alt.X("x:Q", title="predicted probability", scale=scale, axis=alt.Axis(grid=False, **axis))
     y = alt.Y("y:Q", title="observed share", scale=y_scale, axis=alt.Axis(**axis))
-    ends = figure.table({"x": [0.0, 1.0], "y": [0.0, 1.0]})
+    diagonal = figure.table({"x": [0.0, 1.0], "y": [0.0, 1.0]})
     layers = [
-        alt.Chart(ends)
+        alt.Chart(diagonal)
         .mark_line(color=colours.muted, strokeDash=[4, 4], strokeWidth=1.5)
         .encode(x=x, y=y)
     ]
     if curve.weight is not None:
         layers.append(_histogram(curve, grid, colours, x, y))
-    columns = {"x": grid, "y": curve.values}
+    columns: dict[str, Any] = {"x": grid, "y": curve.values}
+    told = [("x", "mean prediction", ".1%"), ("y", "observed share", ".1%")]
+    if curve.band is not None:
+        ends = zip(*curve.band, strict=True)
+        columns["interval"] = [f"{percent(low)} to {percent(high)}" for low, high in ends]
+        told.append(("interval", "95 % interval"))
+    if curve.weight is not None:
+        columns["rows"] = curve.weight
+        told.append(("rows", "rows"))
     points = alt.Chart(figure.table(columns)).encode(x=x, y=y)
     layers.append(points.mark_line(color=colours.plain, strokeWidth=1.5, opacity=0.7))
     if curve.band is not None:
@@ -97,10 +107,10 @@ def _drawn(curve: Curve, grid: np.ndarray, colours: Palette) -> Any:
         layers.append(rules.encode(x=x, y=y, y2="high:Q"))
     layers.append(
         points.mark_point(filled=True, size=60, color=colours.plain, opacity=1).encode(
-            tooltip=[alt.Tooltip("x:Q", format=".1%"), alt.Tooltip("y:Q", format=".1%")]
+            tooltip=figure.tooltip(*told)
         )
     )
-    return alt.layer(*layers).properties(height=380)
+    return alt.layer(*layers).properties(height=320)
 
 
 def _histogram(curve: Curve, grid: np.ndarray, colours: Palette, x: Any, y: Any) -> Any:
@@ -108,18 +118,20 @@ def _histogram(curve: Curve, grid: np.ndarray, colours: Palette, x: Any, y: Any)
 
     assert curve.weight is not None
     cuts = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
-    share = curve.weight / (curve.weight.max() or 1.0)
+    share = density(cuts, curve.weight)
     bars = {
         "x": cuts[:-1],
         "end": cuts[1:],
         "y": np.full(len(grid), FLOOR),
         "top": FLOOR * (1 - 0.8 * share),
         "rows": curve.weight,
+        "span": [f"{percent(a)} to {percent(b)}" for a, b in pairwise(cuts)],
     }
     mark = alt.Chart(figure.table(bars)).mark_rect(
         color=colours.missing, opacity=0.55, stroke=colours.background
     )
-    return mark.encode(x=x, x2="end:Q", y=y, y2="top:Q", tooltip=["rows:Q"])
+    said = figure.tooltip(("span", "predicted"), ("rows", "rows"))
+    return mark.encode(x=x, x2="end:Q", y=y, y2="top:Q", tooltip=said)
 
 
 def _alternative(curve: Curve, grid: np.ndarray) -> str:

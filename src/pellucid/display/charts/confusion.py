@@ -133,7 +133,12 @@ def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
     )
     squares = base.mark_rect(color=colours.plain).encode(
         opacity=alt.Opacity("opacity:Q", scale=None),
-        tooltip=["actual:N", "predicted:N", "count:N", "percent:N"],
+        tooltip=figure.tooltip(
+            ("actual", "actual"),
+            ("predicted", "predicted"),
+            ("count", "rows"),
+            ("percent", "share of the actual class"),
+        ),
     )
     outline = base.transform_filter("datum.right").mark_rect(
         fill="transparent", stroke=colours.text, strokeWidth=2
@@ -156,7 +161,7 @@ def _cells(found: Matrix, rows: list[str], columns: list[str]) -> Any:
             "predicted": np.tile(columns, len(rows)),
             "opacity": FULL * flat,
             "count": [f"{count:,.0f}" for count in found.counts.ravel()],
-            "percent": [percent(share) if share else "" for share in flat],
+            "percent": [percent(share) for share in flat],
             "right": found.right.ravel(),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def chart(
     actual: np.ndarray,
     *,
     unit: str = "the target's unit",
+    rows: Sequence[object] | None = None,
     theme: str = "light",
     width: int = WIDTH,
 ) -> alt.LayerChart:
@@ -37,6 +39,8 @@ def chart(
         The model's output and the truth.
     unit : str
         What both are measured in.
+    rows : sequence of labels, optional
+        Names of the rows.
     theme : {"light", "dark"}
         Colours.
     width : int
@@ -54,6 +58,7 @@ def chart(
     if not known.any():
         raise EmptyData("There is nothing to draw", got=f"{len(x)} rows, none finite")
     residual = (truth - x)[known]
+    names = None if rows is None else [rows[i] for i in np.flatnonzero(known)]
     x = x[known]
     said = f"Actual − predicted, in {unit}; above 0 the model says too little."
     said += " Diamonds: mean and 95 % interval of each tenth of the rows." if len(x) >= 50 else ""
@@ -62,7 +67,7 @@ def chart(
     if not known.all():
         said += f" {counted(int((~known).sum()), 'row')} with missing numbers left out."
     return figure.finish(
-        _drawn(x, residual, unit, theme),
+        _drawn(x, residual, names, unit, theme),
         question="Where is the model wrong, and by how much?",
         reading=said,
         alternative=_alternative(x, residual, unit),
@@ -71,22 +76,30 @@ def chart(
     )
 
 
-def _drawn(x: np.ndarray, residual: np.ndarray, unit: str, theme: str) -> Any:
+def _drawn(
+    x: np.ndarray, residual: np.ndarray, rows: Sequence[object] | None, unit: str, theme: str
+) -> Any:
     import altair as alt
 
     colours = palette(theme)
     drawn = spread_evenly(residual, MOST_POINTS)
+    columns: dict[str, Any] = {"x": x[drawn], "y": residual[drawn], "truth": (x + residual)[drawn]}
+    if rows is not None:
+        columns["row"] = [shorten(rows[i], 24) for i in drawn]
     x_scale = alt.Scale(domain=figure.span(x, room=(0.03, 0.03)), nice=False, zero=False)
     y_scale = alt.Scale(domain=figure.span(residual, [0.0]), nice=False)
     x_axis = alt.Axis(format=figure.number_format(x), grid=False)
     y_axis = alt.Axis(format=figure.number_format(residual))
     across = alt.X("x:Q", title=f"predicted ({shorten(unit, 40)})", scale=x_scale, axis=x_axis)
     up = alt.Y("y:Q", title="actual − predicted", scale=y_scale, axis=y_axis)
-    points = alt.Chart(figure.table({"x": x[drawn], "y": residual[drawn]})).mark_point(
+    form, off = figure.digits(x), figure.digits(residual)
+    points = alt.Chart(figure.table(columns)).mark_point(
         filled=True, size=20, opacity=0.6, color=colours.missing, shape="circle"
     )
+    told = [("row", "row")] if rows is not None else []
+    told += [("truth", "actual", form), ("x", "predicted", form), ("y", "actual − predicted", off)]
     zero = alt.Chart(figure.table({"y": [0.0]})).mark_rule(strokeDash=[4, 4]).encode(y=up)
-    layers = [points.encode(x=across, y=up), zero]
+    layers = [points.encode(x=across, y=up, tooltip=figure.tooltip(*told)), zero]
     if len(x) >= 5 * PARTS:
         means = alt.Chart(figure.table(_means(x, residual)))
         layers.append(
@@ -97,12 +110,20 @@ def _drawn(x: np.ndarray, residual: np.ndarray, unit: str, theme: str) -> Any:
         diamond = means.mark_point(
             shape="diamond", filled=True, size=90, opacity=1, color=colours.plain
         )
-        layers.append(diamond.encode(x=across, y=up))
+        said = figure.tooltip(
+            ("n", "rows"),
+            ("x", "mean prediction", form),
+            ("y", "mean of actual − predicted", off),
+            ("interval", "95 % interval"),
+        )
+        layers.append(diamond.encode(x=across, y=up, tooltip=said))
     return alt.layer(*layers).properties(height=320)
 
 
-def _means(x: np.ndarray, residual: np.ndarray) -> dict[str, list[float]]:
-    columns: dict[str, list[float]] = {"x": [], "y": [], "low": [], "high": []}
+def _means(x: np.ndarray, residual: np.ndarray) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("x", "y", "low", "high", "n", "interval")
+    }
     for part in np.array_split(np.argsort(x, kind="stable"), PARTS):
         mean = float(residual[part].mean())
         half = 1.96 * float(residual[part].std(ddof=1)) / np.sqrt(len(part))
@@ -113,6 +134,8 @@ def _means(x: np.ndarray, residual: np.ndarray) -> dict[str, list[float]]:
             ("high", mean + half),
         ):
             columns[name].append(float(value))
+        columns["n"].append(len(part))
+        columns["interval"].append(f"{brief(mean - half)} to {brief(mean + half)}")
     return columns
 
 

@@ -14,10 +14,10 @@ from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import (
     arrow,
     brief,
-    cells,
     counted,
     datum,
     listed,
+    method_name,
     shorten,
     signed,
     unique,
@@ -51,11 +51,6 @@ class Step:
     def whisker(self) -> tuple[float, float]:
         """95 % limits of where it arrives."""
         return self.end - 1.96 * self.error, self.end + 1.96 * self.error
-
-    @property
-    def leftward(self) -> bool:
-        """Whether its number stands at its left."""
-        return self.kind != "end" and self.move < 0
 
 
 def chart(
@@ -103,10 +98,10 @@ def chart(
         said += " Whiskers: 95 % interval of the sampling error."
     said += f" {counted(found.unknown, 'missing share')} left out." if found.unknown else ""
     return figure.finish(
-        _drawn(steps, palette(theme), width),
+        _drawn(steps, palette(theme), found.unit),
         question=f"Why is the output {brief(steps[-1].start)} for {whose}?",
         reading=said,
-        alternative=_alternative(explanation.method, found.unit, steps, whose),
+        alternative=_alternative(method_name(explanation.method), found.unit, steps, whose),
         theme=theme,
         width=width,
     )
@@ -144,37 +139,40 @@ def _label(found: reading.Sheet, place: int) -> str:
     return name if column is None else f"{shorten(name, 26)} = {datum(column[0])}"
 
 
-def _drawn(steps: list[Step], colours: Palette, width: int) -> Any:
+def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
     import altair as alt
 
     reach = [end for step in steps for end in (step.start, step.end, *step.whisker)]
-    plot = max(width - 6.5 * max(cells(step.label) for step in steps) - 30, 160)
-    texts = max(cells(_text(step)) for step in steps) * 7.5 + 14
-    room = min(texts / max(plot - 2 * texts, 60), 0.9)
-    scale = alt.Scale(domain=figure.span(reach, room=(room, room)), nice=False, zero=False)
+    domain = figure.span(reach)
+    scale = alt.Scale(domain=domain, nice=False, zero=False)
     axis = alt.Axis(format=figure.number_format(reach))
-    x = alt.X("from:Q", title=None, axis=axis, scale=scale)
+    x = alt.X("from:Q", title=unit, axis=axis, scale=scale)
     y = alt.Y("label:N", title=None, scale=alt.Scale(domain=[s.label for s in steps], padding=0.25))
     moving = [step for step in steps if step.kind != "end"]
     links = alt.Chart(_links(steps)).mark_rule(color=colours.muted, strokeDash=[2, 2])
+    told = [("label", "step"), ("text", "moves"), ("way", "from and to")]
+    told += [("interval", "95 % interval")] if any(step.error for step in steps) else []
     bars = (
         alt.Chart(_columns(moving, colours))
         .mark_bar()
         .encode(x=x, x2="to:Q", y=y, color=alt.Color("colour:N", scale=None))
+        .encode(tooltip=figure.tooltip(*told))
     )
     ends = alt.Chart(_columns([s for s in steps if s.kind == "end"], colours)).mark_point(
         shape="diamond", filled=True, size=90, opacity=1, color=colours.text
     )
-    layers = [links.encode(x="to:Q", y=y, y2="next:N"), bars, ends.encode(x=x, y=y)]
-    sides: tuple[tuple[bool, Any, int], ...] = ((True, "right", -8), (False, "left", 8))
-    for side, align, dx in sides:
-        part = [step for step in steps if step.leftward is side]
-        text = alt.Chart(_columns(part, colours)).mark_text(align=align, dx=dx)
-        layers += [text.encode(x="edge:Q", y=y, text="text:N")] if part else []
+    said = figure.tooltip(("label", "step"), ("text", "output"))
+    numbers = alt.Chart(_columns(steps, colours)).mark_text(align="left", dx=10)
+    layers = [
+        links.encode(x="to:Q", y=y, y2="next:N"),
+        bars,
+        ends.encode(x=x, y=y, tooltip=said),
+        numbers.encode(x=alt.XDatum(domain[1]), y=y, text="text:N"),
+    ]
     doubtful = [step for step in moving if step.error]
     whiskers = alt.Chart(_columns(doubtful, colours)).mark_rule(strokeWidth=1.5)
     layers += [whiskers.encode(x="low:Q", x2="high:Q", y=y)] if doubtful else []
-    return alt.layer(*layers).properties(height=alt.Step(28))
+    return alt.layer(*layers).properties(height=28 * len(steps))
 
 
 def _columns(steps: list[Step], colours: Palette) -> Any:
@@ -187,11 +185,12 @@ def _columns(steps: list[Step], colours: Palette) -> Any:
             "to": [s.end for s in steps],
             "low": low,
             "high": high,
-            "edge": [
-                min(s.start, s.end, *s.whisker) if s.leftward else max(s.start, s.end, *s.whisker)
+            "text": [_text(s) for s in steps],
+            "way": [f"{brief(s.start)} → {brief(s.end)}" for s in steps],
+            "interval": [
+                f"{brief(s.move - 1.96 * s.error)} to {brief(s.move + 1.96 * s.error)}"
                 for s in steps
             ],
-            "text": [_text(s) for s in steps],
             "colour": [paint.get(s.kind, paint[s.move > 0]) for s in steps],
         }
     )

@@ -22,7 +22,7 @@ from pellucid.display.report.blocks import (
 from pellucid.display.report.drivers import moves, sureness
 from pellucid.display.report.facts import Facts, _row_number
 from pellucid.display.report.reasons import Typical, moved, reasons, short_reason
-from pellucid.display.words import brief, datum, percent
+from pellucid.display.words import SENTENCE_WIDTH, brief, datum, percent
 
 ROWS_LISTED = 500
 """Most rows in the searchable table: it must not make the page heavy."""
@@ -109,7 +109,7 @@ def _case(facts: Facts, place: int, why: str, typical: Typical) -> Case:
     rows = [
         (
             str(one.features[i]),
-            datum(np.asarray(one.inputs[str(one.features[i])]).item()),
+            datum(np.asarray(one.inputs[str(one.features[i])]).item(), SENTENCE_WIDTH),
             float(one.values[i]),
             moved(float(one.values[i]), one.scale, output_name(facts)),
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.display.report.blocks import Reasons
-from pellucid.display.words import brief, datum, percent
+from pellucid.display.words import SENTENCE_WIDTH, brief, datum, percent
 
 MOST = 4
 """Reasons given on each side; more are unlikely to help."""
@@ -57,7 +57,7 @@ class Typical:
     def stated(self, feature: str, value: object) -> str:
         """``age = 23 years``."""
         unit = self.units.get(feature)
-        return f"{feature} = {datum(value)}{f' {unit}' if unit else ''}"
+        return f"{feature} = {datum(value, SENTENCE_WIDTH)}{f' {unit}' if unit else ''}"
 
 
 def reasons(one: Attribution, typical: Typical, output: str) -> tuple[Reasons, ...]:

@@ -1,0 +1,119 @@
+"""What the commands take: each argument and option once, with its help.
+
+Whether a file is there and can be read is for the one who reads it to say, with its exit code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _file(help: str) -> typer.models.ArgumentInfo:
+    return typer.Argument(metavar="FILE", readable=False, show_default=False, help=help)
+
+
+def _path(*names: str, help: str) -> typer.models.OptionInfo:
+    return typer.Option(*names, metavar="FILE", readable=False, help=help)
+
+
+MODEL = (
+    "XGBoost .json or .ubj, LightGBM .txt, or skops; a pickle or joblib file, or module:function, "
+    "with --trust."
+)
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", readable=False, show_default=False, help=MODEL)
+]
+AnyModel = Annotated[
+    Path | None,
+    typer.Argument(metavar="MODEL", readable=False, help="Without it, all methods are listed."),
+]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        readable=False,
+        show_default=False,
+        help="A table: CSV, Parquet or Arrow, one row for each case.",
+    ),
+]
+Saved = Annotated[Path, _file("A saved explanation (.pel).")]
+
+Page = Annotated[Path, _path("-o", "--output", help="The page to write.")]
+Shares = Annotated[
+    Path, _path("-o", "--output", help="A .parquet file, or a .pel file for pellucid show.")
+]
+Picture = Annotated[
+    Path | None, _path("-o", "--output", help="A picture: .svg, .png, .html or .json.")
+]
+Background = Annotated[Path | None, _path(help="Reference rows, such as the training data.")]
+
+Target = Annotated[
+    str,
+    typer.Option(
+        metavar="COLUMN", show_default=False, help="The column of DATA with the true answers."
+    ),
+]
+LeftOut = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="COLUMN", help="A column of DATA with the answers, to be left out."
+    ),
+]
+Class = Annotated[
+    str | None,
+    typer.Option("--class", metavar="LABEL", help="The class to explain, or the output's number."),
+]
+OnlyClass = Annotated[str | None, typer.Option("--class", metavar="LABEL", help="Only this class.")]
+OnlyRow = Annotated[str | None, typer.Option("--row", metavar="LABEL", help="Only this row.")]
+Rows = Annotated[
+    str | None,
+    typer.Option(metavar="N,N", help="Rows to explain one by one, such as 17,23."),
+]
+Scale = Annotated[
+    str,
+    typer.Option(
+        metavar="WORD",
+        help="probability, logit, raw; auto is the one on which the model is a sum.",
+    ),
+]
+Threshold = Annotated[
+    float, typer.Option(metavar="P", help="The probability from which a class is predicted.")
+]
+Title = Annotated[str | None, typer.Option(metavar="TEXT", help="The headline.")]
+Bundled = Annotated[
+    str, typer.Option(metavar="NAME", help="breast_cancer, wine, iris; or diabetes, a number.")
+]
+Method = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="See pellucid methods; by default the best that fits."),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="bar, beeswarm, waterfall, dependence, heatmap, curve …"),
+]
+
+Budget = Annotated[
+    int | None, typer.Option(metavar="N", help="Coalitions for each row, for sampling methods.")
+]
+MaxSeconds = Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")]
+MaxEvaluations = Annotated[
+    int | None, typer.Option(metavar="N", help="Stop after so many predicted rows.")
+]
+
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit with 1 if a check of the explanation fails.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Test the explanation too; exit with 1 if a test fails.")
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Load a file that can run code. Only if you know who made it."),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Makes the result repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
