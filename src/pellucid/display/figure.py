@@ -19,6 +19,9 @@ TITLE_SIZE, SUBTITLE_SIZE = 16, 12
 NARROW = "narrow"
 """The parameter that a page sets where a picture stands on a phone."""
 
+NARROW_SIDE = 110
+"""Pixels beside a stacked panel on a phone."""
+
 Picture = TypeVar("Picture", bound="alt.TopLevelMixin")
 
 
@@ -102,6 +105,26 @@ def grid(charts: Sequence[Any], *, columns: int, theme: str) -> alt.ConcatChart:
     words = " ".join(str(chart.description) for chart in charts)
     whole = whole.resolve_scale(color="independent").properties(description=words)
     return whole.configure(**config(theme))
+
+
+def stacked(panels: Sequence[Any], side: int, plot: int) -> alt.VConcatChart:
+    """Panels under each other whose frames begin `side` pixels from the left and are as wide.
+
+    `usermeta` tells a page how much stands beside the frames, so that it can set their width.
+    """
+    import altair as alt
+
+    first, *others = (panel.properties(width=plot) for panel in panels)
+    first = first.add_params(alt.param(name=NARROW, value=False))
+    whole = alt.vconcat(first, *others, spacing=10)
+    return whole.properties(usermeta={"side": side, "narrowSide": min(side, NARROW_SIDE)})
+
+
+def extent(side: int) -> Any:
+    """Pixels for the labels beside a stacked panel: `side`, or what a phone has."""
+    import altair as alt
+
+    return alt.ExprRef(f"{NARROW} ? {min(side, NARROW_SIDE) - 6} : {side}")
 
 
 def check_width(width: int) -> int:

@@ -111,7 +111,13 @@ def centred(curve: Curve) -> Curve:
         rows = single_rows(curve)
         known = np.isfinite(rows)
         mean = np.where(known, rows, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        return replace(curve, values=rows - mean[:, None], dims=("sample", "point"))
+        return replace(
+            curve,
+            values=rows - mean[:, None],
+            dims=("sample", "point"),
+            coords={"sample": (curve.coords or {})["sample"]},
+            band=None,
+        )
     line = middle(curve)
     known = np.isfinite(line)
     weight = np.where(known, 1.0 if curve.weight is None else curve.weight, 0.0)

@@ -206,3 +206,26 @@ def test_a_scale_on_which_the_model_is_no_sum_is_refused() -> None:
 def test_settings_outside_what_is_allowed_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(InvalidSetting):
         LinearSHAP(**settings)
+
+
+def test_statsmodels_fits_the_same_shares() -> None:
+    import statsmodels.api as sm
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4)) @ rng.normal(size=(4, 4)) + rng.normal(size=4)
+    y = X @ [2.0, -1.0, 0.0, 0.5] + rng.normal(size=400)
+    away = X[:20] - X.mean(axis=0)
+
+    ols = sm.OLS(y, sm.add_constant(X)).fit()
+    ours = pel.explain(LinearRegression().fit(X, y), X[:20], background=X)
+    np.testing.assert_allclose(ours.values, ols.params[1:] * away, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(ours.base, y.mean(), rtol=1e-8)
+    np.testing.assert_allclose(ours.output, ols.fittedvalues[:20], rtol=1e-8)
+
+    event = (y > y.mean()).astype(int)
+    logit = sm.Logit(event, sm.add_constant(X)).fit(disp=False)
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(X, event)
+    ours = pel.explain(model, X[:20], background=X)
+    assert ours.scale == "logit"
+    np.testing.assert_allclose(ours.values, logit.params[1:] * away, rtol=1e-4, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,14 @@ from pellucid.core.curve import Curve
 from pellucid.core.errors import InvalidSetting
 from pellucid.display import figure, lines
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, cells, counted, measured, shorten, unique
+from pellucid.display.words import brief, counted, measured, method_name, shorten, unique
 
 if TYPE_CHECKING:
     import altair as alt
 
 TAKES = ("curve",)
 
-HEIGHT = 320
+HEIGHT = 300
 """Pixels of the frame of a curve along numbers."""
 
 DASHES = ([1, 0], [8, 3], [2, 2], [8, 2, 2, 2])
@@ -43,7 +44,8 @@ def chart(
         Axes ``point``, and perhaps ``sample`` (one line for each row) and ``class``.
     others : sequence of Curve
         Up to three more curves along the same feature, such as ALE and ICE beside PDP. All are
-        then shifted to a mean of zero over the rows, for their levels mean different things.
+        then shifted to a mean of zero, each row's line by itself, for their levels mean different
+        things. Lines of single rows beside other curves are context, without a name.
     class_ : label, optional
         The class to draw; needed where there are several.
     theme : {"light", "dark"}
@@ -100,26 +102,66 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
     weighted = next((c for c in curves if c.weight is not None and len(c.grid) > 1), None)
     extent = [part for one in curves for part in _extent(one)]
     lowest = float(np.nanmin(np.concatenate(extent)))
-    domain = figure.span(*extent, room=(0.22 if weighted else 0.05, 0.07))
-    several = len(curves) > 1
+    domain = figure.span(*extent, room=(0.22 if weighted else 0.05, 0.05))
     axis = alt.Axis(
         format=figure.number_format(*extent),
         labelExpr=f"datum.value < {lowest - 0.05 * (domain[1] - lowest)!r} ? '' : datum.label",
     )
-    title = f"{unit}, mean 0" if several else unit
+    title = f"{unit}, mean 0" if len(curves) > 1 else unit
     y = alt.Y("y:Q", title=title, axis=axis, scale=alt.Scale(domain=domain, nice=False))
     grid = np.concatenate([np.asarray(one.grid, dtype=float) for one in curves])
-    names = unique([one.method for one in curves], 18)
-    room = 7 * max(map(cells, names)) / (width - 80) if several else 0.0
-    scale = alt.Scale(domain=figure.span(grid, room=(0.02, 0.02 + 1.3 * room)), nice=False)
+    scale = alt.Scale(domain=figure.span(grid, room=(0.02, 0.02)), nice=False)
     x_axis = alt.Axis(format=figure.number_format(grid), grid=False)
     x = alt.X("x:Q", title=name, axis=x_axis, scale=scale)
-    layers = [] if weighted is None else [_weights(weighted, domain, colours).encode(x=x, y=y)]
-    for i, curve in enumerate(curves):
-        layers += [m.encode(x=x, y=y) for m in _one(curve, colours.series[i], DASHES[i], several)]
-    if several:
-        layers.append(_names(curves, names, domain).encode(x=x, y=y))
-    return alt.layer(*layers).properties(height=HEIGHT)
+    named = [one for one in curves if one not in context(curves)]
+    looks = _looks(named, colours)
+    forms = figure.digits(grid), figure.digits(*extent)
+    layers = [] if weighted is None else [_weights(weighted, domain, colours)]
+    for one in curves:
+        if one in named:
+            layers += _rows(one, looks.paint[named.index(one)])
+        else:
+            layers += _rows(one, colours.missing)
+    for i, one in enumerate(named):
+        layers += _one(one, looks, i, name, forms)
+    return alt.layer(*(layer.encode(x=x, y=y) for layer in layers)).properties(height=HEIGHT)
+
+
+def context(curves: Sequence[Curve]) -> list[Curve]:
+    """Curves with a line for each row that stand behind others, unnamed."""
+    single = [one for one in curves if "sample" in one.dims]
+    return single if len(single) < len(curves) else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """How each named curve is drawn: its name, colour and dashes."""
+
+    name: list[str]
+    paint: list[str]
+    dash: list[list[int]]
+
+    def encoded(self) -> dict[str, Any]:
+        """Colour and dashes by name, with a legend where there is more than one."""
+        import altair as alt
+
+        if len(self.name) < 2:
+            return {"color": alt.value(self.paint[0])}
+        legend = alt.Legend(title=None, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2.5)
+        hue = alt.Scale(domain=self.name, range=self.paint)
+        dashes = alt.Scale(domain=self.name, range=self.dash)
+        return {
+            "color": alt.Color("method:N", scale=hue, legend=legend),
+            "strokeDash": alt.StrokeDash("method:N", scale=dashes, legend=legend),
+        }
+
+
+def _looks(curves: Sequence[Curve], colours: Palette) -> Looks:
+    return Looks(
+        name=unique([method_name(one.method) for one in curves], 24),
+        paint=list(colours.series[: len(curves)]),
+        dash=list(DASHES[: len(curves)]),
+    )
 
 
 def _extent(curve: Curve) -> list[np.ndarray]:
@@ -127,32 +169,57 @@ def _extent(curve: Curve) -> list[np.ndarray]:
     return [lines.middle(curve), lines.thinned(lines.single_rows(curve)).ravel(), *(limits or ())]
 
 
-def _one(curve: Curve, paint: str, dash: list[int], several: bool) -> list[Any]:
+def _rows(curve: Curve, paint: str) -> list[Any]:
+    """Thin lines of single rows."""
     import altair as alt
 
-    grid = np.asarray(curve.grid, dtype=float)
-    line, limits, rows = lines.middle(curve), lines.limits(curve), lines.single_rows(curve)
-    rows = lines.thinned(rows)
+    grid, rows = np.asarray(curve.grid, dtype=float), lines.thinned(lines.single_rows(curve))
+    if not len(rows):
+        return []
+    long = {"x": np.tile(grid, len(rows)), "y": rows.ravel()}
+    long["line"] = np.repeat(np.arange(len(rows)), len(grid))
+    thin = alt.Chart(figure.table(long)).mark_line(color=paint, strokeWidth=0.8, opacity=0.35)
+    return [thin.encode(detail="line:N")]
+
+
+def _one(curve: Curve, looks: Looks, i: int, name: str, forms: tuple[str, str]) -> list[Any]:
+    """A named curve: band, line, where it guesses, and what each point says."""
+    import altair as alt
+
+    grid, paint = np.asarray(curve.grid, dtype=float), looks.paint[i]
+    line, limits = lines.middle(curve), lines.limits(curve)
     marks = []
     if limits is not None:
         band = alt.Chart(figure.table({"x": grid, "y": limits[0], "high": limits[1]}))
-        marks.append(band.mark_area(color=paint, opacity=0.22).encode(y2="high:Q"))
-    if len(rows):
-        long = {"x": np.tile(grid, len(rows)), "y": rows.ravel()}
-        long["line"] = np.repeat(np.arange(len(rows)), len(grid))
-        thin = alt.Chart(figure.table(long)).mark_line(
-            color=paint, strokeWidth=0.7, opacity=0.2 if several else 0.35
-        )
-        marks.append(thin.encode(detail="line:N"))
+        marks.append(band.mark_area(color=paint, opacity=0.18).encode(y2="high:Q"))
     for run, guess in lines.runs(line, lines.unsupported(curve)):
-        part = alt.Chart(figure.table({"x": grid[run], "y": line[run]}))
+        method = [looks.name[i]] * len(run)
+        part = alt.Chart(figure.table({"x": grid[run], "y": line[run], "method": method}))
         if len(run) == 1:
             marks.append(part.mark_point(color=paint, filled=True, size=50, opacity=1))
         elif guess:
             marks.append(part.mark_line(color=paint, strokeDash=[3, 5], opacity=0.6))
         else:
-            marks.append(part.mark_line(color=paint, strokeWidth=2.5, strokeDash=dash))
-    return marks
+            marks.append(part.mark_line(strokeWidth=2.5).encode(**looks.encoded()))
+    return [*marks, _points_that_tell(curve, looks.name[i], name, forms)]
+
+
+def _points_that_tell(curve: Curve, method: str, name: str, forms: tuple[str, str]) -> Any:
+    """Unseen points along a curve that say its numbers."""
+    import altair as alt
+
+    columns: dict[str, Any] = {"x": curve.grid, "y": lines.middle(curve)}
+    told = [("x", name, forms[0]), ("y", method, forms[1])]
+    limits = lines.limits(curve)
+    if limits is not None:
+        ends = zip(*limits, strict=True)
+        columns["interval"] = [f"{brief(low)} to {brief(high)}" for low, high in ends]
+        told.append(("interval", "band"))
+    if curve.weight is not None:
+        columns["rows"] = curve.weight
+        told.append(("rows", "rows nearby"))
+    mark = alt.Chart(figure.table(columns)).mark_point(filled=True, size=120, opacity=0)
+    return mark.encode(tooltip=figure.tooltip(*told))
 
 
 def _weights(curve: Curve, domain: list[float], colours: Palette) -> Any:
@@ -162,33 +229,18 @@ def _weights(curve: Curve, domain: list[float], colours: Palette) -> Any:
     grid = np.asarray(curve.grid, dtype=float)
     cuts = np.concatenate([[grid[0]], (grid[1:] + grid[:-1]) / 2, [grid[-1]]])
     weight = np.zeros(len(grid)) if curve.weight is None else curve.weight
-    height = 0.13 * (domain[1] - domain[0]) / (weight.max() or 1.0)
+    height = 0.15 * (domain[1] - domain[0]) * lines.density(cuts, weight)
     bars = {
         "x": cuts[:-1],
         "end": cuts[1:],
         "y": np.full(len(grid), domain[0]),
-        "top": domain[0] + height * weight,
+        "top": domain[0] + height,
         "rows": weight,
+        "span": [f"{brief(a)} to {brief(b)}" for a, b in pairwise(cuts)],
     }
-    mark = alt.Chart(figure.table(bars)).mark_rect(
-        color=colours.missing, opacity=0.55, stroke=colours.background, strokeWidth=0.5
-    )
-    return mark.encode(x2="end:Q", y2="top:Q", tooltip=["rows:Q"])
-
-
-def _names(curves: Sequence[Curve], names: list[str], domain: list[float]) -> Any:
-    """Each curve's name at its right end, moved apart where they would overlap."""
-    import altair as alt
-
-    ends = [lines.middle(one)[np.isfinite(lines.middle(one))][-1] for one in curves]
-    apart = 15 * (domain[1] - domain[0]) / HEIGHT
-    order = np.argsort(ends)
-    heights = np.array(ends, dtype=float)
-    for below, above in pairwise(order):
-        heights[above] = max(heights[above], heights[below] + apart)
-    where = {"x": [float(one.grid[-1]) for one in curves], "y": heights, "name": names}
-    mark = alt.Chart(figure.table(where)).mark_text(align="left", dx=8, fontWeight=600)
-    return mark.encode(text="name:N")
+    mark = alt.Chart(figure.table(bars)).mark_rect(color=colours.missing, opacity=0.45)
+    said = figure.tooltip(("span", "values"), ("rows", "rows nearby"))
+    return mark.encode(x2="end:Q", y2="top:Q", tooltip=said)
 
 
 def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str, width: int) -> Any:
@@ -202,45 +254,54 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
             for label, weight in zip(labels, first.weight, strict=True)
         ]
     order = np.argsort(-np.nan_to_num(lines.middle(first), nan=-np.inf), kind="stable")
-    methods = unique([one.method for one in curves], 24)
-    parts = [_ranges(c, first, labels, m) for c, m in zip(curves, methods, strict=True)]
-    extent = [np.asarray(part[key], dtype=float) for part in parts for key in ("x", "low", "high")]
+    behind = context(curves)
+    named = [one for one in curves if one not in behind]
+    looks = _looks(named, colours)
+    parts = [_ranges(c, first, labels, m) for c, m in zip(named, looks.name, strict=True)]
+    pale = [_ranges(c, first, labels, "") for c in behind]
+    extent = [np.asarray(part[k], float) for part in (*parts, *pale) for k in ("x", "low", "high")]
     scale = alt.Scale(domain=figure.span(*extent), nice=False, zero=False)
-    x = alt.X("x:Q", title=unit, scale=scale, axis=alt.Axis(format=figure.number_format(*extent)))
-    y = alt.Y(
-        "label:N",
-        title=None,
-        scale=alt.Scale(domain=[labels[i] for i in order], padding=0.3),
-        axis=alt.Axis(grid=True),
-    )
+    title = f"{unit}, mean 0" if len(curves) > 1 else unit
+    x = alt.X("x:Q", title=title, scale=scale, axis=alt.Axis(format=figure.number_format(*extent)))
+    domain = alt.Scale(domain=[labels[i] for i in order], padding=0.3)
+    y = alt.Y("label:N", title=None, scale=domain, axis=alt.Axis(grid=True))
+    wide = {"strokeWidth": 11, "opacity": 0.3, "color": colours.missing}
     layers = [
-        mark.encode(y=y)
-        for part, paint in zip(parts, colours.series, strict=False)
-        for mark in _points(part, paint, methods, colours, x)
+        alt.Chart(figure.table(part)).mark_rule(**wide).encode(x="low:Q", x2="high:Q", y=y)
+        for part in pale
     ]
-    return alt.layer(*layers).properties(height=alt.Step(28 if len(parts) == 1 else 16))
+    form = figure.digits(*extent)
+    for i, part in enumerate(parts):
+        layers += [mark.encode(y=y) for mark in _points(part, looks, i, colours, x, name, form)]
+    room = (28 if len(parts) == 1 else 20 * len(parts)) * len(labels)
+    return alt.layer(*layers).properties(height=room)
 
 
 def _points(
-    part: dict[str, Any], paint: str, methods: list[str], colours: Palette, x: Any
+    part: dict[str, Any], looks: Looks, i: int, colours: Palette, x: Any, name: str, form: str
 ) -> list[Any]:
     """One method's points with their ranges; hollow where the model guesses."""
     import altair as alt
 
+    paint = looks.paint[i]
     inside = np.where(part["guess"], colours.background, paint)
     base = alt.Chart(figure.table({**part, "inside": inside}))
     shape: Any = alt.value("circle")
     stroke: Any = alt.value(paint)
-    if len(methods) > 1:
-        base = base.encode(yOffset=alt.YOffset("method:N", sort=methods))
+    if len(looks.name) > 1:
+        base = base.encode(yOffset=alt.YOffset("method:N", sort=looks.name))
         legend = alt.Legend(symbolFillColor=colours.muted, symbolStrokeColor=colours.muted)
-        shape = alt.Shape("method:N", title=None, sort=methods, legend=legend)
-        hues = alt.Scale(domain=methods, range=list(colours.series[: len(methods)]))
+        shape = alt.Shape("method:N", title=None, sort=looks.name, legend=legend)
+        hues = alt.Scale(domain=looks.name, range=looks.paint)
         stroke = alt.Stroke("method:N", scale=hues, legend=None)
+    told = [("label", name), ("x", looks.name[i], form)]
+    if any(low != high for low, high in zip(part["low"], part["high"], strict=True)):
+        told.append(("interval", "range"))
     points = base.mark_point(size=80, strokeWidth=2, opacity=1)
+    fill = alt.Fill("inside:N", scale=None)
     return [
         base.mark_rule(color=paint, strokeWidth=2).encode(x="low:Q", x2="high:Q"),
-        points.encode(x=x, shape=shape, fill=alt.Fill("inside:N", scale=None), stroke=stroke),
+        points.encode(x=x, shape=shape, fill=fill, stroke=stroke, tooltip=figure.tooltip(*told)),
     ]
 
 
@@ -255,6 +316,7 @@ def _ranges(curve: Curve, first: Curve, labels: list[str], method: str) -> dict[
         "x": line,
         "low": low,
         "high": high,
+        "interval": [f"{brief(a)} to {brief(b)}" for a, b in zip(low, high, strict=True)],
         "guess": lines.unsupported(curve),
         "method": [method] * len(line),
     }
@@ -262,7 +324,7 @@ def _ranges(curve: Curve, first: Curve, labels: list[str], method: str) -> dict[
 
 def _reading(curves: Sequence[Curve]) -> str:
     categorical = curves[0].categorical
-    said = ["Every curve is shifted to a mean of 0."] if len(curves) > 1 else []
+    said = ["Every line is shifted to a mean of 0."] if len(curves) > 1 else []
     banded = next((one for one in curves if lines.limits(one) is not None), None)
     if banded is not None:
         what = "Range" if categorical else "Band"
@@ -272,14 +334,16 @@ def _reading(curves: Sequence[Curve]) -> str:
         total = rowed.values.shape[rowed.dims.index("sample")]
         shown = min(lines.MOST_LINES, total)
         thin = f"{shown} of {total:,}" if shown < total else f"{total}"
-        thin = f"Thin lines: {thin} single rows; thick line: their mean."
-        said.append("Range: the middle 80 % of single rows." if categorical else thin)
+        thin = f"Thin lines: {thin} single rows"
+        thin += "." if context(curves) else "; thick line: their mean."
+        pale = "Pale range" if context(curves) else "Range"
+        said.append(f"{pale}: the middle 80 % of single rows." if categorical else thin)
     if any(one.weight is not None for one in curves) and not categorical:
-        said.append("Grey: how many rows lie there.")
+        said.append("Grey bars: where the rows lie.")
     if any(lines.unsupported(one).any() for one in curves):
         sign = "Hollow" if categorical else "Dashed and pale"
         said.append(f"{sign}: too few rows, the model guesses.")
-    return " ".join(said) or f"Made by {curves[0].method}."
+    return " ".join(said) or f"Made by {method_name(curves[0].method)}."
 
 
 def _alternative(curve: Curve, unit: str, name: str) -> str:
@@ -287,7 +351,7 @@ def _alternative(curve: Curve, unit: str, name: str) -> str:
     known = np.flatnonzero(np.isfinite(line))
     at = [str(p) if curve.categorical else brief(float(p)) for p in curve.grid]
     top, bottom = known[np.argmax(line[known])], known[np.argmin(line[known])]
-    said = f"Curve of the {unit.removeprefix('the ')} along {name} ({curve.method}), "
+    said = f"Curve of the {unit.removeprefix('the ')} along {name} ({method_name(curve.method)}), "
     said += f"{counted(len(known), 'point')}."
     if line[top] == line[bottom]:
         return f"{said} It is {brief(line[top])} everywhere."

@@ -12,7 +12,16 @@ from pellucid.core.errors import InvalidData
 from pellucid.display import figure, reading
 from pellucid.display.charts.beeswarm import MOST_POINTS, SHADES, pile, ranks, spread_evenly
 from pellucid.display.theme import WIDTH, palette
-from pellucid.display.words import brief, counted, datum, percent, shorten, signed, unique
+from pellucid.display.words import (
+    brief,
+    counted,
+    datum,
+    method_name,
+    percent,
+    shorten,
+    signed,
+    unique,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -27,6 +36,9 @@ WORTH_COLOURING = 0.1
 
 NO_SPREAD = 0.01
 """Below this share of all spread, what lies within slices is too little to explain."""
+
+FEW_VALUES = 6
+"""Numbers with at most so many values are drawn like categories, side by side."""
 
 MOST_CATEGORIES = 12
 """Categories drawn, those with most rows first."""
@@ -179,6 +191,7 @@ def _layers(
     shares = found.values[drawn, place]
     numbers = reading.numeric(column)
     columns: dict[str, Any] = {
+        "row": [shorten(found.samples[i], 24) for i in drawn],
         "share": shares,
         "shown": [datum(column[i]) for i in drawn],
         **_colouring(found, other, drawn),
@@ -190,12 +203,21 @@ def _layers(
         axis=alt.Axis(format=figure.number_format(shares)),
     )
     zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(opacity=0.6).encode(y="zero:Q")
-    if numbers is None:
-        marks, said = _strip(columns, found.names[place], y)
+    told = [("row", "row"), ("shown", found.names[place])]
+    told += [("partner", found.names[other])] if other is not None and "partner" in columns else []
+    told += [("share", "share", figure.digits(shares))]
+    if numbers is None or _few(numbers):
+        marks, said = _strip(columns, numbers, drawn, found.names[place], y)
     else:
-        marks, said = _scatter(columns, numbers[drawn], column, found.names[place], y, colours)
+        marks, said = _scatter(columns, numbers[drawn], column, found.names[place], y)
+    marks = [mark.encode(tooltip=figure.tooltip(*told)) for mark in marks]
     coloured = [_coloured(mark, columns, found, other, colours) for mark in marks]
-    return alt.layer(zero, *coloured).properties(height=320), said
+    return alt.layer(zero, *coloured).properties(height=300), said
+
+
+def _few(numbers: np.ndarray) -> bool:
+    """Whether a column of numbers has so few values that each gets a place of its own."""
+    return 1 < len(np.unique(numbers[np.isfinite(numbers)])) <= FEW_VALUES < len(numbers)
 
 
 def _colouring(found: reading.Sheet, other: int | None, drawn: np.ndarray) -> dict[str, Any]:
@@ -221,9 +243,8 @@ def _coloured(
         scale = alt.Scale(domain=[0, 1], range=list(colours.ramp))
         legend = alt.Legend(
             values=[0, 1],
-            labelExpr="datum.value ? '\u00a0high' : '\u00a0low'",
+            labelExpr="datum.value ? 'high' : 'low'",
             title=title,
-            gradientLength=110,
         )
         known = alt.Color("rank:Q", scale=scale, legend=legend)
         return mark.encode(
@@ -232,9 +253,10 @@ def _coloured(
     names = sorted(set(columns["partner"]))
     ramp = [colours.ramp[round(i * 5 / max(len(names) - 1, 1))] for i in range(len(names))]
     scale = alt.Scale(domain=names, range=ramp)
+    legend = alt.Legend(columns=3, labelLimit=110) if len(names) > 3 else alt.Legend()
     return mark.encode(
-        color=alt.Color("partner:N", scale=scale, title=title),
-        shape=alt.Shape("partner:N", scale=alt.Scale(domain=names), title=title),
+        color=alt.Color("partner:N", scale=scale, title=title, legend=legend),
+        shape=alt.Shape("partner:N", scale=alt.Scale(domain=names), title=title, legend=legend),
     )
 
 
@@ -244,7 +266,6 @@ def _scatter(
     column: np.ndarray,
     name: str,
     y: Any,
-    colours: Any,
 ) -> tuple[list[Any], str]:
     import altair as alt
 
@@ -257,8 +278,6 @@ def _scatter(
     else:
         axis = alt.Axis(format=figure.number_format(numbers), grid=False)
         x = alt.X("x:Q", title=name, scale=alt.Scale(domain=domain, nice=False), axis=axis)
-    tooltip = ["shown:N", alt.Tooltip("share:Q", format=".3g")]
-    tooltip += ["partner:N"] if "partner" in columns else []
     columns["x"] = np.where(gone, domain[0] + 0.02 * (domain[1] - domain[0]), numbers)
     marks = []
     for chosen, shape, size in ((~gone, "circle", 26), (gone, "diamond", 45)):
@@ -267,7 +286,7 @@ def _scatter(
             mark = alt.Chart(figure.table(part)).mark_point(
                 shape=shape, filled=True, size=size, opacity=0.8
             )
-            marks.append(mark.encode(x=x, y=y, tooltip=tooltip))
+            marks.append(mark.encode(x=x, y=y))
     said = (
         f" Diamonds at the left: {counted(int(gone.sum()), 'row')} without a value."
         if gone.any()
@@ -276,7 +295,10 @@ def _scatter(
     return marks, said
 
 
-def _strip(columns: dict[str, Any], name: str, y: Any) -> tuple[list[Any], str]:
+def _strip(
+    columns: dict[str, Any], numbers: np.ndarray | None, drawn: np.ndarray, name: str, y: Any
+) -> tuple[list[Any], str]:
+    """Piles of points side by side: numbers in their order, categories by their mean share."""
     import altair as alt
 
     labels, counts = np.unique(columns["shown"], return_counts=True)
@@ -287,12 +309,17 @@ def _strip(columns: dict[str, Any], name: str, y: Any) -> tuple[list[Any], str]:
     offset = np.zeros(len(shares))
     for label in most:
         inside = np.asarray(columns["shown"]) == label
-        offset[inside] = pile(shares[inside], low, high, bins=60)
+        offset[inside] = pile(shares[inside], low, high, dots=60)
     short = dict(zip(most, unique(most, 14), strict=True))
     columns["category"] = [short.get(item, "") for item in columns["shown"]]
     columns["offset"] = offset
     part = {k: np.asarray(v, dtype=object)[keep] for k, v in columns.items()}
-    order = sorted(most, key=lambda c: -float(shares[np.asarray(columns["shown"]) == c].mean()))
+    shown = np.asarray(columns["shown"])
+    if numbers is None:
+        order = sorted(most, key=lambda label: -float(shares[shown == label].mean()))
+    else:
+        place = dict(zip(columns["shown"], np.nan_to_num(numbers[drawn], nan=np.inf), strict=True))
+        order = sorted(most, key=lambda label: float(place[label]))
     axis = alt.Axis(labelAngle=0 if len(most) <= 6 else -40, grid=False)
     x = alt.X(
         "category:N", title=name, axis=axis, scale=alt.Scale(domain=[short[c] for c in order])
@@ -304,7 +331,6 @@ def _strip(columns: dict[str, Any], name: str, y: Any) -> tuple[list[Any], str]:
             x=x,
             y=y,
             xOffset=alt.XOffset("offset:Q", scale=alt.Scale(domain=[-1.2, 1.2])),
-            tooltip=["category:N", alt.Tooltip("share:Q", format=".3g")],
         )
     )
     hidden = len(labels) - len(most)
@@ -319,7 +345,7 @@ def _alternative(
     other: int | None,
 ) -> str:
     name, shares = found.names[place], found.values[:, place]
-    head = f"Scatter of the share of {name} in {found.unit} ({explanation.method})"
+    head = f"Scatter of the share of {name} in {found.unit} ({method_name(explanation.method)})"
     head += f" over {counted(len(shares), 'row')}."
     numbers = reading.numeric(column)
     if numbers is None:

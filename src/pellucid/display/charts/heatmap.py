@@ -11,7 +11,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.display import figure, reading
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, cells, counted, signed
+from pellucid.display.words import brief, cells, counted, method_name, shorten, signed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -69,12 +69,14 @@ def chart(
     sequence = kept[similar(shares[kept])]
     block = shares[np.ix_(sequence, order)]
     names = [found.names[i] for i in order]
-    plot = max(int(width) - int(6.4 * max(cells(name) for name in [*names, total])) - 40, 120)
+    side = int(6.4 * max(map(cells, names))) + 12
+    plot = max(int(width) - side - 28, 120)
     colours = palette(theme)
+    rows = found.samples or tuple(range(len(shares)))
+    columns = _halves(block, [shorten(rows[i], 24) for i in sequence], names, colours)
+    strip = _strip(output[sequence], total, colours, side)
     return figure.finish(
-        _stacked(
-            _strip(output[sequence], total, colours, plot), _cells(block, names, colours, plot)
-        ),
+        figure.stacked([strip, _cells(columns, names, colours, side, len(block))], side, plot),
         question="Which rows have the same reasons?",
         reading=_reading(found, block, total, len(shares)),
         alternative=_alternative(explanation, found, order, output, total),
@@ -107,32 +109,28 @@ def _thinned(output: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[np.unique(np.linspace(0, len(order) - 1, most).round().astype(int))])
 
 
-def _stacked(strip: Any, matrix: Any) -> Any:
-    import altair as alt
-
-    return alt.vconcat(strip, matrix, spacing=8)
-
-
 def _across(columns: int) -> Any:
     import altair as alt
 
     return alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, columns], nice=False))
 
 
-def _strip(output: np.ndarray, total: str, colours: Palette, plot: int) -> Any:
+def _strip(output: np.ndarray, total: str, colours: Palette, side: int) -> Any:
     import altair as alt
 
-    axis = alt.Axis(tickCount=3, format=figure.number_format(output))
+    axis = alt.Axis(tickCount=3, format=figure.number_format(output), minExtent=figure.extent(side))
     scale = alt.Scale(domain=figure.span(output, room=(0.08, 0.08)), nice=False, zero=False)
     edges = np.arange(len(output) + 1)
     line = alt.Chart(figure.table({"x": edges, "y": [*output, output[-1]]})).mark_line(
         color=colours.text, strokeWidth=1.2, interpolate="step-after"
     )
     y = alt.Y("y:Q", title=total, axis=axis, scale=scale)
-    return line.encode(x=_across(len(output)), y=y).properties(width=plot, height=60)
+    return line.encode(x=_across(len(output)), y=y).properties(height=60)
 
 
-def _cells(block: np.ndarray, names: list[str], colours: Palette, plot: int) -> Any:
+def _cells(
+    columns: dict[str, Any], names: list[str], colours: Palette, side: int, rows: int
+) -> Any:
     import altair as alt
 
     ticks = alt.Axis(
@@ -140,17 +138,20 @@ def _cells(block: np.ndarray, names: list[str], colours: Palette, plot: int) -> 
         tickCount=len(names),
         labelExpr=f"{json.dumps(names, ensure_ascii=False)}[floor(datum.value)]",
         grid=False,
+        minExtent=figure.extent(side),
+        labelLimit=figure.extent(side),
     )
     scale = alt.Scale(domain=[0, len(names)], reverse=True, nice=False)
     y = alt.Y("low:Q", title=None, axis=ticks, scale=scale)
-    halves = alt.Chart(figure.table(_halves(block, colours))).mark_rect(strokeWidth=0)
+    halves = alt.Chart(figure.table(columns)).mark_rect(strokeWidth=0)
     heat = halves.encode(
-        x=_across(len(block)),
+        x=_across(rows),
         x2="end:Q",
         y=y,
         y2="high:Q",
         color=alt.Color("colour:N", scale=None),
         opacity=alt.Opacity("strength:Q", scale=None),
+        tooltip=figure.tooltip(("feature", "column"), ("rows", "rows"), ("share", "share")),
     )
     edges = alt.Chart(figure.table({"low": np.arange(len(names) + 1.0)}))
     middles = alt.Chart(figure.table({"low": np.arange(len(names)) + 0.5}))
@@ -158,15 +159,18 @@ def _cells(block: np.ndarray, names: list[str], colours: Palette, plot: int) -> 
         edges.mark_rule(color=colours.grid).encode(y=y),
         heat,
         middles.mark_rule(color=colours.muted, strokeWidth=0.6).encode(y=y),
-    ).properties(width=plot, height=24 * len(names))
+    ).properties(height=24 * len(names))
 
 
-def _halves(block: np.ndarray, colours: Palette) -> dict[str, Any]:
+def _halves(
+    block: np.ndarray, rows: list[str], names: list[str], colours: Palette
+) -> dict[str, Any]:
     """Half cells of one colour each; like neighbours in a row become one."""
     strength = np.minimum(np.abs(block) / _strongest(block), 1.0)
     step = np.where(strength > FAINT, np.ceil(strength * STEPS), 0) * np.sign(block)
     columns: dict[str, Any] = {
-        name: [] for name in ("x", "end", "low", "high", "colour", "strength")
+        name: []
+        for name in ("x", "end", "low", "high", "colour", "strength", "feature", "rows", "share")
     }
     for feature, steps in enumerate(step.T.astype(int)):
         cuts = np.flatnonzero(np.diff(steps)) + 1
@@ -179,6 +183,11 @@ def _halves(block: np.ndarray, colours: Palette) -> dict[str, Any]:
                 columns["high"].append(feature + (0.5 if up else 0.96))
                 columns["colour"].append(colours.raises if up else colours.lowers)
                 columns["strength"].append(0.2 + 0.8 * abs(int(steps[start])) / STEPS)
+                shares = block[start:end, feature]
+                limits = dict.fromkeys(map(signed, (shares.min(), shares.max())))
+                columns["feature"].append(names[feature])
+                columns["rows"].append(rows[start] if len(shares) == 1 else f"{len(shares)} alike")
+                columns["share"].append(" to ".join(limits))
     return columns
 
 
@@ -211,7 +220,7 @@ def _alternative(
     column = found.values[:, first]
     return (
         f"Heatmap of {counted(len(order), 'feature')} by {counted(len(found.values), 'row')} "
-        f"({explanation.method}, {found.unit}). {found.names[first]} moves the output most, by "
+        f"({method_name(explanation.method)}, {found.unit}). {found.names[first]} moves the output most, by "
         f"{brief(float(found.size()[first]))} on average: it raises "
         f"{counted(int((column > 0).sum()), 'row')} and lowers {int((column < 0).sum())}. "
         f"The {total} runs from {signed(float(output.min()))} to {signed(float(output.max()))}."
