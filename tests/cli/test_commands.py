@@ -117,6 +117,34 @@ def test_a_sampler_gives_the_same_numbers_as_the_library_in_parts_too(cli, shelf
     assert pel.Attribution.load(whole).notes == said.notes
 
 
+@pytest.mark.parametrize("name", [None, "customer"])
+def test_the_index_that_pandas_saved_is_no_feature(cli, shelf, tmp_path, name) -> None:
+    frame = pd.read_csv(shelf / "numbers.csv").sample(40, random_state=0).rename_axis(name)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    command = [shelf / "boosted.json", tmp_path / "rows.parquet", "--target", "risk"]
+    output = tmp_path / "shares.parquet"
+    ran = cli("explain", *command, "-o", output)
+    assert ran.code == 0, ran.err
+    assert f"Note: The pandas index is left out: {name or '__index_level_0__'}." in ran.err
+    model = pel.load_model(shelf / "boosted.json")[0]
+    said = pel.explain(model, frame.drop(columns="risk"))
+    np.testing.assert_array_equal(pd.read_parquet(output)["age"], said.sel(feature="age").values)
+
+
+def test_the_seed_of_a_drawn_background_is_recorded(cli, shelf, tmp_path) -> None:
+    train = pd.read_parquet(shelf / "train.parquet")
+    pd.concat([train, train]).to_parquet(tmp_path / "many.parquet")
+    output = tmp_path / "shares.pel"
+    command = [shelf / "linear.skops", shelf / "rows.csv", "--target", "risk", "-o", output]
+    asked = ["--method", "exact_shap", "--background", tmp_path / "many.parquet", "--seed", 8]
+    ran = cli("explain", *command, *asked)
+    assert ran.code == 0, ran.err
+    assert "100 of 200 background rows were drawn at random (seed 8)" in ran.err
+    assert pel.Attribution.load(output).seed == 8
+    assert cli("explain", *command, "--method", "linear_shap").code == 0
+    assert pel.Attribution.load(output).seed is None
+
+
 def test_several_classes_are_one_line_for_each_row_and_class(cli, shelf, tmp_path) -> None:
     output = tmp_path / "shares.parquet"
     command = [shelf / "three.skops", shelf / "three.parquet", "--target", "risk", "-o", output]

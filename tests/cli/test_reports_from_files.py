@@ -95,11 +95,11 @@ def as_told(value: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("model", "data"),
-    [("credit.skops", "new.csv"), ("credit.joblib", "new.parquet")],
+    ("model", "data", "tier"),
+    [("credit.skops", "new.csv", "reviewed"), ("credit.joblib", "new.parquet", "trusted")],
 )
 def test_the_reasons_for_a_refused_loan_are_the_applicants_own_columns(
-    cli, credit, tmp_path, model, data
+    cli, credit, tmp_path, model, data, tier
 ) -> None:
     output = tmp_path / "report.html"
     asked = credit.refused[:4]
@@ -108,10 +108,11 @@ def test_the_reasons_for_a_refused_loan_are_the_applicants_own_columns(
         *("report", credit.folder / model, credit.folder / data, "--target", "credit_risk"),
         *("--background", credit.folder / "train.csv", "--class", "bad"),
         *("--rows", ",".join(map(str, asked)), "-o", output, "--json"),
-        *(["--trust"] if model.endswith("joblib") else []),
+        *(["--trust"] if tier == "trusted" else []),
     )
     assert ran.code == 0, ran.err
     assert time.perf_counter() - started < SECONDS
+    assert re.search(rf"Trust\W+{tier}", page_text(output))
     for row in asked:
         words = case(output, row)
         assert "The model predicts bad" in words
@@ -139,17 +140,6 @@ def test_no_one_hot_name_is_anywhere_on_the_page(cli, credit, tmp_path) -> None:
     assert "20 columns" in text
     assert re.search(r"duration = \d+", text)
     assert "status = no checking account" in text
-
-
-def test_the_trust_tier_is_on_the_page(cli, credit, tmp_path) -> None:
-    files = {"credit.skops": ("reviewed", []), "credit.joblib": ("trusted", ["--trust"])}
-    few = tmp_path / "few.csv"
-    credit.rows.head(60).to_csv(few, index=False)
-    for model, (tier, trust) in files.items():
-        output = tmp_path / "report.html"
-        command = [credit.folder / model, few, "--target", "credit_risk", "-o", output]
-        assert cli("report", *command, *trust).code == 0
-        assert re.search(rf"Trust\W+{tier}", page_text(output))
 
 
 def test_a_heart_report_from_xgboost_json(cli, real_data, tmp_path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from display.closed_forms import attribution, rows_of
 
+from display.closed_forms import attribution, rows_of
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import (
     AxisError,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from display.closed_forms import curve, rows_of
 
+from display.closed_forms import curve, rows_of
 from pellucid.core.errors import AxisError, EmptyData, InvalidData, InvalidSetting
 from pellucid.display import lines
 from pellucid.display.charts import calibration
@@ -26,7 +26,7 @@ def test_the_line_is_the_curve_and_the_band_its_limits():
     )
     spec = picture.chart(made).to_dict()
     rows = rows_of(spec)
-    line = {(r["x"], r["y"]) for r in rows if set(r) == {"x", "y"}}
+    line = {(r["x"], r["y"]) for r in rows if "method" in r}
     assert line == set(zip(GRID, values, strict=True))
     band = [r for r in rows if set(r) == {"x", "y", "high"}]
     assert all(r["high"] - r["y"] == pytest.approx(3) for r in band)
@@ -44,7 +44,7 @@ def test_thin_lines_are_single_rows_and_the_thick_one_their_mean():
     assert len(thin) == 60 * 11
     drawn = np.array([r["y"] for r in thin])
     assert np.abs(drawn[:, None] - values.ravel()).min(axis=1).max() < 1e-7
-    thick = sorted((r["x"], r["y"]) for r in rows if set(r) == {"x", "y"})
+    thick = sorted((r["x"], r["y"]) for r in rows if "method" in r)
     np.testing.assert_allclose([y for _, y in thick], values.mean(axis=0), rtol=1e-6)
     assert "60 of 200 single rows" in subtitle(spec)
 
@@ -78,21 +78,50 @@ def test_several_methods_are_shifted_to_a_common_mean():
     pdp = curve(0.5 + 0.1 * GRID, GRID)
     ale = curve(0.1 * GRID - 7, GRID, method="ale")
     spec = picture.chart(pdp, others=[ale]).to_dict()
-    heights = [r["y"] for r in rows_of(spec) if set(r) == {"x", "y"}]
+    heights = [r["y"] for r in rows_of(spec) if "method" in r]
     np.testing.assert_allclose(sorted(heights[:11]), sorted(heights[11:]), atol=1e-7)
     assert np.mean(heights) == pytest.approx(0, abs=1e-7)
     svg = to_svg(picture.chart(pdp, others=[ale]))
-    assert "partial_dependence" in svg
-    assert ">ale<" in svg
+    assert ">partial dependence<" in svg
+    assert ">ALE<" in svg
 
 
-def test_names_of_curves_that_end_at_one_place_do_not_overlap():
-    made = [curve(GRID, GRID, method=m) for m in ("pdp", "ale", "ice")]
+def single_rows(shift: float = 0.0):
+    """Two rows that move apart, and stand `shift` above the curve of the mean."""
+    return curve(
+        np.stack([GRID, -GRID]) + shift,
+        GRID,
+        method="ice",
+        dims=("sample", "point"),
+        coords={"sample": ["up", "down"]},
+    )
+
+
+def test_rows_beside_other_curves_are_context_each_shifted_to_mean_0():
+    spec = picture.chart(curve(GRID, GRID), others=[single_rows(shift=40.0)]).to_dict()
+    thin = [r for r in rows_of(spec) if "line" in r]
+    for line in (0, 1):
+        assert np.mean([r["y"] for r in thin if r["line"] == line]) == pytest.approx(0, abs=1e-7)
+    assert {r["method"] for r in rows_of(spec) if "method" in r} == {"partial dependence"}
+    assert "Thin lines: 2 single rows." in subtitle(spec)
+    assert "legend" not in str(spec["layer"])
+
+
+def test_the_axis_ends_where_the_data_end():
+    made = [curve(GRID, GRID), curve(GRID, GRID, method="ale"), single_rows()]
     spec = picture.chart(made[0], others=made[1:]).to_dict()
-    heights = sorted(r["y"] for r in rows_of(spec) if "name" in r)
-    axis = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
-    pixels = np.diff(heights) / (axis[1] - axis[0]) * picture.HEIGHT
-    assert pixels.min() >= 12
+    low, high = spec["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert GRID[0] - low <= 0.021 * np.ptp(GRID)
+    assert high - GRID[-1] <= 0.021 * np.ptp(GRID)
+
+
+def test_bars_below_a_curve_hold_the_rows_where_they_lie():
+    grid, weight = np.array([0.0, 2.0, 6.0, 10.0]), np.array([4.0, 6.0, 20.0, 10.0])
+    edges, rows = lines.histogram(grid, weight)
+    assert rows.sum() == pytest.approx(weight.sum())
+    np.testing.assert_allclose(np.diff(edges), 10 / lines.BARS)
+    assert rows[edges[:-1] < 1.0 - 1e-9].sum() == pytest.approx(4)  # nearer to 0 than to 2
+    assert rows[edges[:-1] >= 8.0 - 1e-9].sum() == pytest.approx(10)
 
 
 def test_curves_along_other_features_do_not_share_a_frame():
@@ -114,7 +143,7 @@ def test_categories_are_points_with_ranges_greatest_first():
         feature="status",
     )
     spec = picture.chart(made).to_dict()
-    rows = {r["label"]: r for r in rows_of(spec)}
+    rows = {r["label"]: r for r in rows_of(spec) if "label" in r}
     assert rows["married (340 rows)"]["x"] == 0.5
     assert (rows["single (200 rows)"]["low"], rows["single (200 rows)"]["high"]) == (0.1, 0.3)
     assert rows["widowed (2 rows)"]["guess"] is True
@@ -177,10 +206,8 @@ def test_calibration_states_the_greatest_and_the_mean_gap():
 def test_calibration_draws_points_limits_diagonal_and_rows():
     made = calibrated(band=np.stack([np.zeros(5), np.ones(5)]), band_meaning="95 % interval")
     rows = rows_of(calibration.chart(made).to_dict())
-    assert {"x": 0.7, "y": 0.6} in rows
-    assert {"x": 0.0, "y": 0.0} in rows
-    assert {"x": 1.0, "y": 1.0} in rows
-    assert sorted(r["rows"] for r in rows if "rows" in r) == [10, 10, 10, 30, 40]
+    assert {(0.7, 0.6), (0.0, 0.0), (1.0, 1.0)} <= {(r["x"], r["y"]) for r in rows}
+    assert sorted(r["rows"] for r in rows if "span" in r) == [10, 10, 10, 30, 40]
     assert sum("high" in r for r in rows) == 5
 
 

@@ -39,7 +39,10 @@ def made(kind: str, path: Path) -> Path:
     if kind == "text and gaps":
         return _text_and_gaps(path)
     load, model = {
-        "two classes": (load_breast_cancer, GradientBoostingClassifier(n_estimators=20, random_state=0)),
+        "two classes": (
+            load_breast_cancer,
+            GradientBoostingClassifier(n_estimators=20, random_state=0),
+        ),
         "three classes": (load_wine, GradientBoostingClassifier(n_estimators=10, random_state=0)),
         "numbers": (load_diabetes, GradientBoostingRegressor(n_estimators=20, random_state=0)),
     }[kind]

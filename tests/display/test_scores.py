@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from display.closed_forms import confusion, rows_of, scores
 
+from display.closed_forms import confusion, rows_of, scores
 from pellucid.core.errors import EmptyData, InvalidData
 from pellucid.display.charts import confusion as matrix_picture
 from pellucid.display.charts import residuals
@@ -24,9 +24,10 @@ def test_each_score_has_its_interval_and_its_words():
     )
     spec = picture.chart(made).to_dict()
     rows = {r["name"]: r for r in rows_of(spec)}
-    first = rows["roc_auc"]
+    first = rows["ROC AUC"]
     assert (first["low"], first["value"], first["high"]) == (0.985, 0.993, 0.998)
-    assert first["text"] == "0.993 [0.985, 0.998] · n 569"
+    assert first["text"] == "0.993 [0.985, 0.998]"
+    assert "Over 569 rows" in subtitle(spec)
     assert rows["deletion · lime"]["text"] == "0.2 · FAILS"
     assert rows["deletion · lime"]["shape"] != first["shape"]
     assert "1 check fails: deletion · lime." in spec["description"]
@@ -37,13 +38,35 @@ def test_metrics_of_other_sizes_get_their_own_scale():
     assert len(picture.chart(made).to_dict()["vconcat"]) == 2
     near = scores({"metric": "auc", "value": 0.9}, {"metric": "brier", "value": 0.001})
     assert "vconcat" not in picture.chart(near).to_dict()
+    made = scores(
+        {"metric": "mae", "value": 41.0},
+        {"metric": "r2", "value": 0.45},
+        {"metric": "rmse", "value": 53.0},
+        {"metric": "skill", "value": 0.4},
+    )
+    panels = picture.chart(made).to_dict()["vconcat"]
+    names = [panel["layer"][0]["encoding"]["y"]["scale"]["domain"] for panel in panels]
+    assert names == [["R²", "skill"], ["MAE ↓", "RMSE ↓"]]
+
+
+def test_what_no_model_would_reach_stands_on_the_line_of_its_score():
+    made = scores(
+        {"metric": "accuracy", "value": 0.9, "n": 50},
+        {"metric": "accuracy", "group": "baseline", "value": 0.6, "n": 50},
+        {"metric": "recall", "group": "ill", "value": 0.8, "n": 20},
+    )
+    rows = {r["name"]: r for r in rows_of(picture.chart(made).to_dict())}
+    assert list(rows) == ["accuracy", "recall · ill"]
+    assert rows["accuracy"]["baseline"] == 0.6
+    assert rows["recall · ill"]["baseline"] is None
+    assert rows["recall · ill"]["text"] == "0.8 · n 20"
 
 
 def test_a_score_that_is_not_defined_is_said_not_drawn():
     made = scores({"metric": "r2", "value": np.nan}, {"metric": "mae", "value": 2.0})
     spec = picture.chart(made).to_dict()
-    assert [r["name"] for r in rows_of(spec)] == ["mae"]
-    assert "Not defined: r2." in subtitle(spec)
+    assert [r["name"] for r in rows_of(spec)] == ["MAE ↓"]
+    assert "Not defined: R²." in subtitle(spec)
     with pytest.raises(EmptyData, match="none finite"):
         picture.chart(scores({"metric": "r2", "value": np.nan}))
 
@@ -111,7 +134,7 @@ def test_residuals_are_actual_less_predicted():
     predicted = rng.normal(size=300)
     actual = predicted + 0.5 + rng.normal(scale=0.1, size=300)
     spec = residuals.chart(predicted, actual, unit="1000 $").to_dict()
-    points = sorted(r["y"] for r in rows_of(spec) if set(r) == {"x", "y"})
+    points = sorted(r["y"] for r in rows_of(spec) if "truth" in r)
     np.testing.assert_allclose(points, np.sort(actual - predicted), rtol=1e-5)
     means = {r["x"]: r for r in rows_of(spec) if "low" in r}
     assert len(means) == 10

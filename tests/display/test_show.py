@@ -8,8 +8,8 @@ import re
 import altair as alt
 import numpy as np
 import pytest
-from display.closed_forms import attribution, confusion, curve, scores
 
+from display.closed_forms import attribution, confusion, curve, scores
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.core.provenance import Provenance

@@ -8,11 +8,16 @@ import pytest
 from pellucid.display.words import (
     arrow,
     brief,
+    capital,
     cells,
     counted,
     datum,
     listed,
+    method_name,
+    metric_name,
     percent,
+    score_name,
+    sentence,
     shorten,
     signed,
     unique,
@@ -101,3 +106,36 @@ def test_lists_and_counts():
         "12,000 rows",
         "2 classes",
     ]
+
+
+def test_methods_and_metrics_have_names_for_readers():
+    methods = ["tree_shap", "partial_dependence", "ice", "permutation_importance", "my_own_way"]
+    assert [method_name(name) for name in methods] == [
+        "tree SHAP",
+        "partial dependence",
+        "ICE",
+        "permutation importance",
+        "my own way",
+    ]
+    metrics = ["roc_auc", "pr_auc", "f1", "brier", "r2", "mae", "balanced_accuracy", "log_loss"]
+    assert [metric_name(name) for name in metrics] == [
+        "ROC AUC",
+        "PR AUC",
+        "F1",
+        "Brier score",
+        "R²",
+        "MAE",
+        "balanced accuracy",
+        "log loss",
+    ]
+    assert score_name("mae", "baseline") == "MAE · no model"
+    assert score_name("recall", "ill") == "recall · ill"
+
+
+def test_a_sentence_names_methods_in_words_and_hides_rounding():
+    said = "tree_shap adds up to 1.51e-14 in log-odds; a p value of 3e-05 stays."
+    assert sentence(said, "tree_shap") == (
+        "tree SHAP adds up to less than a billionth in log-odds; a p value of 3e-05 stays."
+    )
+    assert capital("not here") == "Not here"
+    assert capital("") == ""

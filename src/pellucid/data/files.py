@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def parse_table(
     if not content.strip():
         raise EmptyData(f"{called} is empty")
     if content.startswith((PARQUET, ARROW, FEATHER_1, STREAM)):
-        table = _binary(content, called)
+        table, notes = _without_index(_binary(content, called))
     else:
         text = decoded(content, called, encoding)
         table, notes = read_csv(text, called, delimiter, decimal, missing, dates, names)
@@ -216,6 +217,15 @@ def _unpacked(content: bytes, called: str) -> bytes:
         raise UnreadableFile(
             f"{called} is a damaged gzip file", got=str(error), fix="Fetch it again"
         ) from error
+
+
+def _without_index(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+    """The table without the columns in which pandas keeps its index: they are no features."""
+    said = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
+    index = [name for name in said.get("index_columns", ()) if name in table.column_names]
+    if not index:
+        return table, ()
+    return table.drop_columns(index), (f"The pandas index is left out: {', '.join(index)}.",)
 
 
 def _binary(content: bytes, called: str) -> pa.Table:

@@ -107,8 +107,8 @@ def grid(charts: Sequence[Any], *, columns: int, theme: str) -> alt.ConcatChart:
     return whole.configure(**config(theme))
 
 
-def stacked(panels: Sequence[Any], side: int, plot: int) -> alt.VConcatChart:
-    """Panels under each other whose frames begin `side` pixels from the left and are as wide.
+def stacked(panels: Sequence[Any], side: int, plot: int, right: int = 0) -> alt.VConcatChart:
+    """Panels under each other, each frame `plot` pixels wide with `side` and `right` beside it.
 
     `usermeta` tells a page how much stands beside the frames, so that it can set their width.
     """
@@ -117,7 +117,9 @@ def stacked(panels: Sequence[Any], side: int, plot: int) -> alt.VConcatChart:
     first, *others = (panel.properties(width=plot) for panel in panels)
     first = first.add_params(alt.param(name=NARROW, value=False))
     whole = alt.vconcat(first, *others, spacing=10)
-    return whole.properties(usermeta={"side": side, "narrowSide": min(side, NARROW_SIDE)})
+    return whole.properties(
+        usermeta={"side": side + right, "narrowSide": min(side, NARROW_SIDE) + min(right, 60)}
+    )
 
 
 def extent(side: int) -> Any:

@@ -17,8 +17,8 @@ MOST_LINES = 60
 FEW_ROWS = 5
 """Below so many rows near a point (or half the usual number) the curve is a guess there."""
 
-NARROWEST = 0.015
-"""Width of the narrowest bar of a histogram, as a part of the axis: no needles."""
+BARS = 40
+"""Bars of the histogram below a curve."""
 
 
 def one_class(curve: Curve, class_: Label | None) -> Curve:
@@ -94,12 +94,12 @@ def unsupported(curve: Curve) -> np.ndarray:
     return curve.weight < min(FEW_ROWS, 0.5 * float(curve.weight.mean()))
 
 
-def density(cuts: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Heights of bars between `cuts` whose areas are the weights; the highest is 1."""
-    wide = np.diff(cuts)
-    narrowest = NARROWEST * float(cuts[-1] - cuts[0]) or 1.0
-    height = weight / np.maximum(wide, narrowest)
-    return height / (height.max(initial=0.0) or 1.0)
+def histogram(grid: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and rows of equal bars, from how many rows lie nearest to each point of a grid."""
+    cuts = np.concatenate([[grid[0]], (grid[1:] + grid[:-1]) / 2, [grid[-1]]])
+    edges = np.linspace(cuts[0], cuts[-1], BARS + 1)
+    total = np.concatenate([[0.0], np.cumsum(weight)])
+    return edges, np.diff(np.interp(edges, cuts, total))
 
 
 def centred(curve: Curve) -> Curve:

@@ -107,7 +107,8 @@ def sheet(explanation: Attribution, class_: Label | None = None) -> Sheet:
     if not np.isfinite(values).any():
         raise EmptyData("There is nothing to draw", got=f"{values.size} values, none finite")
     base, output = (
-        None if part is None else np.reshape(part, shape[0]) for part in (chosen.base, chosen.output)
+        None if part is None else np.reshape(part, shape[0])
+        for part in (chosen.base, chosen.output)
     )
     values, base, output = _settled(values, base, output)
     return Sheet(

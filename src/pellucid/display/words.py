@@ -51,12 +51,12 @@ METRICS = {
     "additivity": "adding up",
     "agreement": "agreement by row",
     "agreement_global": "agreement overall",
-    "calibration_error": "calibration error",
+    "ece": "calibration error",
 }
 """Metrics and checks whose name is more than its words."""
 
 LOWER_IS_BETTER = {
-    "log_loss", "brier", "mae", "rmse", "median_absolute_error", "calibration_error",
+    "log_loss", "brier", "mae", "rmse", "median_absolute_error", "ece",
 }  # fmt: skip
 """Scores that a good model keeps small."""
 

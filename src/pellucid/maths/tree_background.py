@@ -19,7 +19,9 @@ from pellucid.maths.tree_interventional import (
 from pellucid.maths.tree_pairs import pair_values
 from pellucid.maths.tree_paths import fast
 
+PAIRS_PER_TEST = 1.5  # with fewer pairs of rows, walking each pair is faster than patterns
 BLOCK = 1024  # rows walked at a time
+FEW_PAIRS = 1000  # pairs of rows that are faster compared than put in order
 
 
 @fast
@@ -36,7 +38,8 @@ def shapley(program, table, output, value, trees, own, other, rule, limits, phi)
         if first == program.first[tree + 1]:
             continue
         gain = phi[output[tree] : output[tree] + value.shape[1]]
-        if program.tree_players[tree] > MOST_BITS:
+        few = own.shape[1] * other.shape[1] < PAIRS_PER_TEST * (program.first[tree + 1] - first)
+        if few or program.tree_players[tree] > MOST_BITS:
             pair_values(program, table, tree, value, own, other, rule[2], gain)
             continue
         units, players = _units(program, tree, limits)
@@ -94,14 +97,14 @@ def _subtree_players(program, node, tests, into):  # type: ignore[no-untyped-def
     """Players on the path to a node, then new ones in its subtree; returns how many."""
     count = path_players(program, program.tests[node].parent, into)
     for below in range(node, node + tests):
-        if _place(into, count, program.tests[below].player) == count:
+        if _position(into, count, program.tests[below].player) == count:
             into[count] = program.tests[below].player
             count += 1
     return count
 
 
 @fast
-def _place(players, count, player):  # type: ignore[no-untyped-def]
+def _position(players, count, player):  # type: ignore[no-untyped-def]
     """Where a player stands in a list; `count` if nowhere."""
     for j in range(count):
         if players[j] == player:
@@ -118,66 +121,45 @@ def _tables(program, first, units, players, value, behind, share, rule):  # type
             total += unit[4] << unit[3]
     tables = np.zeros((value.shape[1], total))
     for u in range(len(units)):
-        node, side, tests = units[u, 0], units[u, 1], units[u, 2]
-        if units[u, 5] < 0:
+        unit = units[u]
+        if unit[5] < 0:
             continue
-        if tests == 0:
-            _add_leaf(
-                program, first, units[u], players[u], node, side, value, behind, share, rule, tables
-            )
-            continue
-        for below in range(node, node + tests):
-            if program.tests[below].left < 0:
-                _add_leaf(
-                    program,
-                    first,
-                    units[u],
-                    players[u],
-                    below,
-                    0,
-                    value,
-                    behind,
-                    share,
-                    rule,
-                    tables,
-                )
-            if program.tests[below].right < 0:
-                _add_leaf(
-                    program,
-                    first,
-                    units[u],
-                    players[u],
-                    below,
-                    1,
-                    value,
-                    behind,
-                    share,
-                    rule,
-                    tables,
-                )
+        for node in range(unit[0], unit[0] + max(unit[2], 1)):
+            test = program.tests[node]
+            for side, child in enumerate((test.left, test.right)):
+                if child < 0 and (unit[2] or side == unit[1]):
+                    worth = _leaf_worth(program, first, node, side, behind, share, rule)
+                    _add_leaf(program, unit, players[u], node, side, value[~child], worth, tables)
     return tables
 
 
 @fast
-def _add_leaf(program, first, unit, players, node, side, value, behind, share, rule, tables):  # type: ignore[no-untyped-def]
-    """Add one leaf to the table of its unit."""
-    leaf = ~(program.tests[node].right if side else program.tests[node].left)
-    local = np.empty(MOST_BITS, dtype=np.int64)
-    count = path_players(program, node, local)
+def _leaf_worth(program, first, node, side, behind, share, rule):  # type: ignore[no-untyped-def]
+    """Values (player, pattern) of a leaf worth 1."""
+    test = program.tests[node]
+    count = test.known + (test.previous < 0)
     seen = np.empty(behind.shape[1], dtype=np.int64)
     patterns(program, first, node, side, behind, seen)
     histogram = np.zeros(1 << count)
     for b in range(len(seen)):
         histogram[seen[b]] += share[b]
-    own = np.empty((count, 1 << count))
-    leaf_table(count, histogram, rule[0], rule[1], own)
+    worth = np.empty((count, 1 << count))
+    leaf_table(count, histogram, rule[0], rule[1], worth)
+    return worth
+
+
+@fast
+def _add_leaf(program, unit, players, node, side, value, worth, tables):  # type: ignore[no-untyped-def]
+    """Add one leaf to the table of its unit."""
+    local = np.empty(MOST_BITS, dtype=np.int64)
+    count = path_players(program, node, local)
     index = _leaf_pattern(program, unit, node, side, count)
     size = 1 << unit[3]
     for j in range(count):
-        start = unit[5] + _place(players, unit[4], local[j]) * size
-        for w in range(value.shape[1]):
+        start = unit[5] + _position(players, unit[4], local[j]) * size
+        for w in range(len(value)):
             for a in range(size):
-                tables[w, start + a] += value[leaf, w] * own[j, index[a]]
+                tables[w, start + a] += value[w] * worth[j, index[a]]
 
 
 @fast
@@ -228,29 +210,22 @@ def _look_up_new(program, first, unit, players, value, goes, behind, share, rule
     """Add a leaf's values for a block of rows, worked out for the patterns that occur."""
     node, side, count = unit[0], unit[1], unit[4]
     leaf = ~(program.tests[node].right if side else program.tests[node].left)
-    number, own = _occurring(program, first, node, side, goes)
-    number_behind, other = _occurring(program, first, node, side, behind)
-    weight = np.zeros(len(other))
-    for b in range(len(number_behind)):
-        weight[number_behind[b]] += share[b]
-    worth = np.empty((count, len(own)))
+    rows, rows_behind = goes.shape[1], behind.shape[1]
+    number, other_number = np.empty(rows, np.int64), np.empty(rows_behind, np.int64)
+    patterns(program, first, node, side, goes, number)
+    patterns(program, first, node, side, behind, other_number)
+    own, other, weight = number, other_number, share
+    ordered = rows * rows_behind > FEW_PAIRS
+    if ordered:
+        own, other = distinct(number), distinct(other_number)
+        weight = np.zeros(len(other))
+        for b in range(rows_behind):
+            weight[other_number[b]] += share[b]
+    worth = np.zeros((count, len(own)))
     pattern_values(count, own, other, weight, rule[2], worth)
     for w in range(value.shape[1]):
         for j in range(count):
             gain = part[w, players[j]]
-            for b in range(len(number)):
-                gain[b] += value[leaf, w] * worth[j, number[b]]
-
-
-@fast
-def _occurring(program, first, node, side, goes):  # type: ignore[no-untyped-def]
-    """(Number of each row's pattern, the different patterns)."""
-    rows = goes.shape[1]
-    which = np.empty(rows, dtype=np.int64)
-    patterns(program, first, node, side, goes, which)
-    space = 4
-    while space < 2 * rows:
-        space *= 2
-    found = np.empty(rows, dtype=np.int64)
-    count = distinct(found, rows, np.empty(space, dtype=np.int64), which)
-    return which, found[:count]
+            for b in range(rows):
+                at = number[b] if ordered else b
+                gain[b] += value[leaf, w] * worth[j, at]

@@ -99,33 +99,31 @@ def leaf_table(players, histogram, times, weights, into):  # type: ignore[no-unt
 
 
 @fast
-def distinct(found, count, seen, which):  # type: ignore[no-untyped-def]
-    """Number the different patterns in order of first appearance; returns how many.
-
-    `which` becomes each row's number, `found` the patterns; `seen` (a power of two, at least
-    twice as long) is an open-addressing table to work in.
-    """
-    mask = len(seen) - 1
-    seen[:] = -1
+def distinct(which):  # type: ignore[no-untyped-def]
+    """The different patterns in order of first appearance; `which` becomes their numbers."""
+    space = 4
+    while space < 2 * len(which):
+        space *= 2
+    seen = np.full(space, -1, dtype=np.int64)  # open addressing
+    found = np.empty(len(which), dtype=np.int64)
     total = 0
-    for b in range(count):
+    for b in range(len(which)):
         pattern = which[b]
-        place = (pattern * np.int64(-7046029254386353131) >> np.int64(29)) & mask
+        place = (pattern * np.int64(-7046029254386353131) >> np.int64(29)) & (space - 1)
         while seen[place] >= 0 and found[seen[place]] != pattern:
-            place = (place + 1) & mask
+            place = (place + 1) & (space - 1)
         if seen[place] < 0:
             seen[place] = total
             found[total] = pattern
             total += 1
         which[b] = seen[place]
-    return total
+    return found[:total]
 
 
 @fast
 def pattern_values(players, own, background, share, gains, into):  # type: ignore[no-untyped-def]
-    """Values (player, pattern) of a leaf worth 1, for the patterns `own` only."""
+    """Add the values (player, pattern) of a leaf worth 1, for the patterns `own` only."""
     everyone = (np.int64(1) << np.int64(players)) - 1
-    into[:players, : len(own)] = 0.0
     for u in range(len(own)):
         for v in range(len(background)):
             if own[u] | background[v] != everyone:

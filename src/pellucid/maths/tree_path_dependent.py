@@ -16,7 +16,8 @@ mean, and nothing is ever divided by a quantity that depends on the row.
 The room to work in has one line per quantity and one column per row of the block, few enough to
 stay in the processor's nearest cache. First come, for depth 0, 1, … and the two children there,
 ``width * K`` lines: the means below for each output; on the way down, those of the first output
-hold the chance to get there. Then one line per depth for ``z - r`` and two for who still passes; then the results.
+hold the chance to get there. Then one line per depth for ``z - r`` and two for who still passes;
+then the results.
 """
 
 from __future__ import annotations
@@ -38,25 +39,6 @@ def quadrature_order(players):  # type: ignore[no-untyped-def]
 
 
 @fast
-def expectations(program, root, output, value, base):  # type: ignore[no-untyped-def]
-    """Cover-weighted mean (output,) of the ensemble."""
-    result = base.copy()
-    width = value.shape[1]
-    mean = np.empty((len(program.tests), width))
-    for tree in range(len(root)):
-        first, last = program.first[tree], program.first[tree + 1]
-        for node in range(last - 1, first - 1, -1):
-            test = program.tests[node]
-            for w in range(width):
-                low = mean[test.left, w] if test.left >= 0 else value[~test.left, w]
-                high = mean[test.right, w] if test.right >= 0 else value[~test.right, w]
-                mean[node, w] = test.ratio * low + (1.0 - test.ratio) * high
-        for w in range(width):
-            result[output[tree] + w] += mean[first, w] if last > first else value[root[tree], w]
-    return result
-
-
-@fast
 def shapley(program, table, output, value, codes, times, weights, layout, room):  # type: ignore[no-untyped-def]
     """Add a block's values to the last lines of the room, (output, player) of them.
 
@@ -65,42 +47,44 @@ def shapley(program, table, output, value, codes, times, weights, layout, room):
     """
     tests, width, rows = program.tests, value.shape[1], codes.shape[1]
     players, lean, hot, gain = layout
-    deepest = hot - lean
-    path, side = np.zeros(deepest + 1, dtype=np.int64), np.zeros(deepest + 1, dtype=np.int64)
+    path, side = np.zeros(hot - lean + 1, np.int64), np.zeros(hot - lean + 1, np.int64)
     rule = np.empty((2, times.shape[1]))
     for tree in range(len(output)):
         node, depth = program.first[tree], 0
         if node == program.first[tree + 1]:
             continue
         order = quadrature_order(program.tree_players[tree])
-        lines = width * order
+        lines, first = width * order, gain + output[tree] * players
         room[:order] = 1.0
         while depth >= 0:
-            path[depth] = node
-            test = tests[node]
+            path[depth], test = node, tests[node]
             above = hot + 2 * test.previous + side[test.previous] if test.previous >= 0 else -1
             _lean(test, table, codes, rows, lean + depth, hot + 2 * depth, above, room)
-            own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
             if test.left >= 0 or test.right >= 0:
                 _conditional(test.before, times, weights, order, rule)
-                _down(test.ratio, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, rule, room)
+                _down(test.ratio, rows, order, _place(depth, side, lines, lean), rule, room)
             side[depth] = LEFT if test.left >= 0 else RIGHT
             node = test.left if test.left >= 0 else test.right
             while node < 0 and depth >= 0:
-                test = tests[path[depth]]
-                own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
+                test, place = tests[path[depth]], _place(depth, side, lines, lean)
                 _conditional(test.before, times, weights, order, rule)
-                for w in range(width - 1, -1, -1):
-                    to = gain + (output[tree] + w) * players + test.player
-                    if w:
-                        _up_other(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
-                    else:
-                        _up_first(test, value, w, rows, order, own, 2 * (depth + 1) * lines, lines, lean + depth, to, rule, room)
+                for w in range(width - 1, 0, -1):
+                    to = first + w * players + test.player
+                    _up_other(test, value, w, rows, order, place, to, rule, room)
+                _up_first(test, value, 0, rows, order, place, first + test.player, rule, room)
                 depth -= 1
                 if depth >= 0 and side[depth] == LEFT:
                     side[depth] = RIGHT
                     node = tests[path[depth]].right
             depth += node >= 0
+
+
+@fast
+def _place(depth, side, lines, lean):  # type: ignore[no-untyped-def]
+    """Where a node's lines begin, its left child's, its right child's, and that of its leaning."""
+    own = (2 * depth + (side[depth - 1] if depth else LEFT)) * lines
+    low = 2 * (depth + 1) * lines
+    return own, low, low + lines, lean + depth
 
 
 @fast
@@ -119,36 +103,36 @@ def _conditional(before, times, weights, order, rule):  # type: ignore[no-untype
 @fast
 def _lean(test, table, codes, rows, lean, hot, above, room):  # type: ignore[no-untyped-def]
     """How far each row's own way left is from the share that goes left."""
-    slot, ratio, start, reused = test.slot, test.ratio, test.table_start, test.reused
-    cut, missing = test.cut, test.missing_code
+    slot, start, cut, missing = test.slot, test.table_start, test.cut, test.missing_code
+    again = above >= 0 or test.reused
+    low = 0.0 if again else -test.ratio
+    high = low + 1.0
     if start >= 0:
         for b in range(rows):
-            room[lean, b] = 1.0 if table[start + codes[slot, b]] else 0.0
+            room[lean, b] = high if table[start + codes[slot, b]] else low
     else:
         for b in range(rows):
             code = codes[slot, b]
-            room[lean, b] = 1.0 if (code <= cut) | (code == missing) else 0.0
-    if above >= 0:
-        for b in range(rows):
-            passes = room[above, b] * room[lean, b]
-            room[hot, b] = passes
-            room[hot + 1, b] = room[above, b] - passes
-            room[lean, b] = passes - ratio * room[above, b]
-    elif reused:
-        for b in range(rows):
-            passes = room[lean, b]
-            room[hot, b] = passes
-            room[hot + 1, b] = 1.0 - passes
-            room[lean, b] = passes - ratio
-    else:
-        for b in range(rows):
-            room[lean, b] -= ratio
+            room[lean, b] = high if (code <= cut) | (code == missing) else low
+    if again:
+        _lean_again(test.ratio, rows, lean, hot, above, room)
 
 
 @fast
-def _down(ratio, rows, order, own, low, lines, lean, rule, room):  # type: ignore[no-untyped-def]
+def _lean_again(ratio, rows, lean, hot, above, room):  # type: ignore[no-untyped-def]
+    """The same for a player with several tests on the path, and who still passes them all."""
+    for b in range(rows):
+        so_far = room[above, b] if above >= 0 else 1.0
+        passes = so_far * room[lean, b]
+        room[hot, b] = passes
+        room[hot + 1, b] = so_far - passes
+        room[lean, b] = passes - ratio * so_far
+
+
+@fast
+def _down(ratio, rows, order, place, rule, room):  # type: ignore[no-untyped-def]
     """Chance to reach each child, from that to reach the node."""
-    high = low + lines
+    own, low, high, lean = place
     for k in range(order):
         tau = rule[0, k]
         for b in range(rows):
@@ -158,13 +142,19 @@ def _down(ratio, rows, order, own, low, lines, lean, rule, room):  # type: ignor
             room[high + k, b] = chance - left
 
 
-def _up_for(first_output: bool):
+def _up_for(first_output: bool):  # type: ignore[no-untyped-def]
+    """The way up for the output whose means replace the chances, or for any other one.
+
+    The loops run many rows at a time only if it is plain that they read and write the same line.
+    """
+
     @fast
-    def up(test, value, w, rows, order, own, below, lines, lean, gain, rule, room):  # type: ignore[no-untyped-def]
+    def up(test, value, w, rows, order, place, gain, rule, room):  # type: ignore[no-untyped-def]
         """Mean below the node, from its children; and what the node's player earns here."""
         ratio, left, right = test.ratio, test.left, test.right
+        own, low, high, lean = place
         mean = own if first_output else own + w * order
-        low, high = below + w * order, below + lines + w * order
+        low, high = low + w * order, high + w * order
         first = value[~left, w] if left < 0 else 0.0
         second = value[~right, w] if right < 0 else 0.0
         for k in range(order):

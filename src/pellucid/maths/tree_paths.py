@@ -27,7 +27,7 @@ TEST = np.dtype(
         ("cut", "i4"),
         ("missing_code", "i4"),
         ("table_start", "i4"),  # -1 for a numeric test
-        ("player", "i4"),
+        ("player", "i4"),  # place in Program.players
         ("left", "i4"),  # a test, or ~node of a leaf in the forest's own arrays
         ("right", "i4"),
         ("depth", "i4"),
@@ -84,6 +84,8 @@ class Program(NamedTuple):
     tests: NDArray[np.void]  # (test,) of TEST
     tree_depth: Ints  # (tree,) most tests on one path
     tree_players: Ints  # (tree,) most different players on one path
+    players: NDArray[np.int64]  # those that own a tested column; all others earn nothing
+    expected: Floats  # (output,) cover-weighted mean of the ensemble
 
 
 def program(forest: Forest, player_of_column: NDArray[np.integer]) -> Program:
@@ -104,12 +106,14 @@ def program(forest: Forest, player_of_column: NDArray[np.integer]) -> Program:
     tests = np.zeros(inner, dtype=TEST)
     order, first, depth = _preorder(forest.root, forest.left, forest.right, tests)
     tests, order = tests[: len(order)], order.astype(np.intp)
-    tests["player"] = np.asarray(player_of_column)[forest.feature[order]]
+    owner = np.asarray(player_of_column, dtype=np.int64)[forest.feature[order]]
+    players, tests["player"] = np.unique(owner, return_inverse=True)
     tests["ratio"] = _left_share(forest.cover, forest.left[order], forest.right[order])
     for name in ("slot", "cut", "missing_code", "table_start"):
         tests[name] = getattr(coding, name)[order]
-    players = _repeats(first, tests, int(depth.max(initial=0)))
-    return Program(first=first, tests=tests, tree_depth=depth, tree_players=players)
+    distinct = _repeats(first, tests, int(depth.max(initial=0)))
+    expected = _expected(first, tests, forest.root, forest.output, forest.value, forest.base)
+    return Program(first, tests, depth, distinct, players, expected)
 
 
 def _left_share(cover: Floats, left: Ints, right: Ints) -> Floats:
@@ -174,3 +178,22 @@ def _repeats(first, tests, deepest):  # type: ignore[no-untyped-def]
                     break
             tree_players[tree] = max(tree_players[tree], test.known + (test.previous < 0))
     return tree_players
+
+
+@fast
+def _expected(first_test, tests, root, output, value, base):  # type: ignore[no-untyped-def]
+    """Cover-weighted mean (output,) of the ensemble."""
+    result = base.copy()
+    width = value.shape[1]
+    mean = np.empty((len(tests), width))
+    for tree in range(len(root)):
+        first, last = first_test[tree], first_test[tree + 1]
+        for node in range(last - 1, first - 1, -1):
+            test = tests[node]
+            for w in range(width):
+                low = mean[test.left, w] if test.left >= 0 else value[~test.left, w]
+                high = mean[test.right, w] if test.right >= 0 else value[~test.right, w]
+                mean[node, w] = test.ratio * low + (1.0 - test.ratio) * high
+        for w in range(width):
+            result[output[tree] + w] += mean[first, w] if last > first else value[root[tree], w]
+    return result

@@ -98,9 +98,10 @@ def path_dependent(
     depth = int(plan.tree_depth.max(initial=0))
     order = quadrature_order(int(plan.tree_players.max(initial=0)))
     lean = 2 * (depth + 1) * width * order
-    layout = players, lean, lean + depth, lean + 3 * depth
-    lines = layout[-1] + outputs * players
-    block = _block(samples, 8 * lines)
+    earning = len(plan.players)
+    layout = earning, lean, lean + depth, lean + 3 * depth
+    lines = layout[-1] + outputs * earning
+    block = _block(samples, 8 * layout[-1])
     values = np.zeros((samples, players, outputs))
 
     def explain(begin: int) -> None:
@@ -111,15 +112,12 @@ def path_dependent(
             plan, forest.coding.table, forest.output, forest.value, own, *rules(order),
             layout, room,
         )  # fmt: skip
-        gain = room[layout[-1] :, : own.shape[1]].reshape(outputs, players, -1)
-        values[begin : begin + block] = gain.transpose(2, 1, 0)
+        gain = room[layout[-1] :, : own.shape[1]].reshape(outputs, earning, -1)
+        values[begin : begin + block, plan.players] = gain.transpose(2, 1, 0)
 
     for _ in _each(explain, range(0, samples, block), threads):
         pass
-    base = tree_path_dependent.expectations(
-        plan, forest.root, forest.output, forest.value, forest.base
-    )
-    return TreeValues(values, base)
+    return TreeValues(values, plan.expected.copy())
 
 
 def interventional(
@@ -178,7 +176,7 @@ def interventional(
     rule = (*rules(quadrature_order(LEAF_BITS)), coalition_weights(most))
     bits = own.shape[1].bit_length()
     limits = min(bits, SUBTREE_BITS), min(bits, LEAF_BITS)
-    shape = len(forest.base), players, own.shape[1]
+    shape = len(forest.base), len(plan.players), own.shape[1]
     trees = len(forest.root)
     chunk = max(-(-trees // CHUNKS), 1)
 
@@ -194,7 +192,9 @@ def interventional(
     for part in _each(explain, range(0, trees, chunk), threads):
         total += part
     base = forest.predict_codes(other).mean(axis=0)
-    return TreeValues(np.ascontiguousarray(total.transpose(2, 1, 0)), base)
+    values = np.zeros((own.shape[1], players, len(forest.base)))
+    values[:, plan.players] = total.transpose(2, 1, 0)
+    return TreeValues(values, base)
 
 
 def prepare(forest: Forest, player_of_column: NDArray[np.integer] | None = None) -> Program:

@@ -87,11 +87,16 @@ class TreeCodes:
     def encode(self, X: NDArray[np.float64]) -> NDArray[np.int32]:
         """Rows (sample, column) as codes (slot, sample)."""
         codes = np.empty((len(self.column), len(X)), dtype=np.int32)
+        reading = (
+            self.strict,
+            self.single_precision,
+            self.missing_value,
+            self.tiny,
+            self.truncates,
+        )
         _encode(
-            X, self.column, self.rule, self.cuts, self.cut_start, self.categories,
-            self.strict, self.single_precision, self.missing_value, self.tiny, self.truncates,
-            codes,
-        )  # fmt: skip
+            X, self.column, self.rule, self.cuts, self.cut_start, self.categories, reading, codes
+        )
         return codes
 
 
@@ -132,10 +137,8 @@ def _category_table(
 
 
 @njit(cache=True, nogil=True)
-def _encode(
-    X, column, rule, cuts, cut_start, categories, strict, single, missing_value, tiny, truncates,
-    codes,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _encode(X, column, rule, cuts, cut_start, categories, reading, codes):  # type: ignore[no-untyped-def]
+    strict, single, missing_value, tiny, truncates = reading
     for s in range(len(column)):
         low, high, known = cut_start[s], cut_start[s + 1], categories[s]
         for row in range(len(X)):

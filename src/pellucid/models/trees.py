@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit
@@ -233,11 +233,8 @@ class Trees:
         """As :meth:`predict`, from what :meth:`codes` returned."""
         coding = self.coding
         result = np.tile(self.base, (codes.shape[1], 1))
-        _add_leaves(
-            self.root, self.output, self.left, self.right, self.value,
-            coding.slot, coding.cut, coding.missing_code, coding.table_start, coding.table,
-            codes, result,
-        )  # fmt: skip
+        tests = coding.slot, coding.cut, coding.missing_code, coding.table_start, coding.table
+        _add_leaves(self.root, self.output, self.left, self.right, self.value, tests, codes, result)
         return result
 
     def _matrix(self, X: Floats) -> Floats:
@@ -312,7 +309,7 @@ def verify(trees: Trees, X: Floats, reference: Floats) -> float:
     return float(gap.max())
 
 
-def _flat(pieces: Sequence[NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
+def _flat(pieces: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
     return np.concatenate(pieces).astype(kind) if pieces else np.zeros(0, dtype=kind)
 
 
@@ -334,10 +331,9 @@ def _categories(trees: Sequence[Tree]) -> tuple[NDArray[np.int64], Bools]:
 
 
 @njit(cache=True, nogil=True)
-def _add_leaves(
-    root, output, left, right, value, slot, cut, missing_code, table_start, table, codes, result
-):  # type: ignore[no-untyped-def]
+def _add_leaves(root, output, left, right, value, tests, codes, result):  # type: ignore[no-untyped-def]
     """Walk every row down every tree; trees outermost, so that one tree stays in the cache."""
+    slot, cut, missing_code, table_start, table = tests
     width = value.shape[1]
     for tree in range(len(root)):
         for row in range(codes.shape[1]):

@@ -92,6 +92,7 @@ def chart(
     unit = measured(explanation) if len(sheets) > 1 else first.unit
     names = unique([first.features[i] for i in order])
     said = f"mean size of the share, {unit}" if first.samples else unit
+    said = said if directed else "growth of the loss"
     return figure.finish(
         _drawn(_columns(parts, order, names, palette(theme), directed), len(parts), width, said),
         question=f"Which features move the {unit.removeprefix('the ')} most?",
@@ -187,7 +188,7 @@ def _drawn(columns: dict[str, Any], panels: int, width: int, title: str) -> Any:
     scale = alt.Scale(domain=_domain(columns, panels, plot), nice=False)
     x = alt.X("value:Q", title=None if panels > 1 else title, scale=scale, axis=axis)
     y = alt.Y("feature:N", title=None, scale=alt.Scale(domain=names, padding=0.25))
-    told = [("feature", "column"), ("text", "value")]
+    told: list[tuple[str, ...]] = [("feature", "column"), ("text", "value")]
     told += [("interval", "95 % interval")] if doubtful else []
     base = alt.Chart().encode(y=y, tooltip=figure.tooltip(*told))
     layers = [base.mark_bar().encode(x=x, color=alt.Color("colour:N", scale=None))]
@@ -205,7 +206,10 @@ def _drawn(columns: dict[str, Any], panels: int, width: int, title: str) -> Any:
 def _domain(columns: dict[str, Any], panels: int, plot: float) -> list[float]:
     """The ends of the axis; a panel keeps room for its numbers, a single frame lets them hang."""
     text = 7.5 * max(map(cells, columns["text"])) + 12 if panels > 1 else 0.0
-    room = (0.0 if columns["low"].min() >= 0 else 0.03, 0.02 + min(text / max(plot - text, 40), 1.2))
+    room = (
+        0.0 if columns["low"].min() >= 0 else 0.03,
+        0.02 + min(text / max(plot - text, 40), 1.2),
+    )
     return figure.span(columns["low"], columns["end"], [0.0], room=room)
 
 

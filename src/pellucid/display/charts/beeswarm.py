@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ TAKES = ("attribution",)
 
 MOST_POINTS = 2000
 """Points in one picture; more are thinned evenly over the ranks of each feature's values."""
+
+MOST_LANES = 60
+"""Lanes of dots in a pile; more would overlap however they stand."""
 
 SHADES = 6
 """Steps of colour: as many as the eye tells apart, and a small file."""
@@ -108,14 +112,26 @@ def pile(values: np.ndarray, low: float, high: float, dots: int = 90) -> np.ndar
     """
     wide = ((high - low) or 1.0) / dots
     lanes = np.zeros(len(values), dtype=int)
-    reached: list[float] = []  # where the last dot of each lane stands
-    for place in np.argsort(values, kind="stable"):
+    taken: list[list[float]] = []
+    ranked = np.argsort(values, kind="stable")
+    # The golden ratio takes the ranks in turns, so that no lane runs ahead of its neighbours.
+    for place in ranked[np.argsort(np.arange(len(values)) * 0.6180339887 % 1, kind="stable")]:
         here = float(values[place])
-        lane = next((i for i, last in enumerate(reached) if here - last >= wide), len(reached))
-        reached[lane : lane + 1] = [here]
+        lane = next((i for i, dots in enumerate(taken) if _free(dots, here, wide)), len(taken))
+        if lane == len(taken) < MOST_LANES:
+            taken.append([])
+        lane = lane if lane < len(taken) else int(place) % len(taken)
+        insort(taken[lane], here)
         lanes[place] = lane
     steps = (lanes + 1) // 2 * np.where(lanes % 2, 1, -1)
     return steps * min(0.34, 1.0 / max(int(np.abs(steps).max(initial=1)), 1))
+
+
+def _free(dots: list[float], here: float, wide: float) -> bool:
+    """Whether no dot of a lane stands nearer than `wide`."""
+    after = bisect_left(dots, here)
+    left = after == 0 or here - dots[after - 1] >= wide
+    return left and (after == len(dots) or dots[after] - here >= wide)
 
 
 def _points(found: reading.Sheet, order: np.ndarray, keep: int) -> dict[str, list[Any]]:
@@ -212,9 +228,10 @@ def _ramp(theme: str) -> alt.Color:
 def _alternative(explanation: Attribution, found: reading.Sheet, order: np.ndarray) -> str:
     first = int(order[0])
     values = found.values[:, first][np.isfinite(found.values[:, first])]
+    how = f"{method_name(explanation.method)}, {found.unit}"
     said = (
         f"Beeswarm of {counted(len(order), 'feature')} over {counted(len(found.values), 'row')} "
-        f"({method_name(explanation.method)}, {found.unit}). {found.names[first]} moves the output most, by "
+        f"({how}). {found.names[first]} moves the output most, by "
         f"{brief(found.size()[first])} on average, from {signed(values.min())} "
         f"to {signed(values.max())}."
     )

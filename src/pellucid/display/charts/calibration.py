@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from pellucid.core.curve import Curve
 from pellucid.core.errors import AxisError, InvalidData
 from pellucid.display import figure
-from pellucid.display.lines import density
 from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import brief, counted, percent
 
@@ -21,6 +19,9 @@ TAKES = ("curve",)
 
 FEATURE = "predicted probability"
 """What a calibration curve runs along."""
+
+COLUMNS = 25
+"""Bars of the histogram; a bin stands at its mean prediction."""
 
 FLOOR = -0.2
 """The histogram stands between this height and 0, below the curve."""
@@ -91,7 +92,7 @@ def _drawn(curve: Curve, grid: np.ndarray, colours: Palette) -> Any:
     if curve.weight is not None:
         layers.append(_histogram(curve, grid, colours, x, y))
     columns: dict[str, Any] = {"x": grid, "y": curve.values}
-    told = [("x", "mean prediction", ".1%"), ("y", "observed share", ".1%")]
+    told: list[tuple[str, ...]] = [("x", "mean prediction", ".1%"), ("y", "observed share", ".1%")]
     if curve.band is not None:
         ends = zip(*curve.band, strict=True)
         columns["interval"] = [f"{percent(low)} to {percent(high)}" for low, high in ends]
@@ -117,15 +118,16 @@ def _histogram(curve: Curve, grid: np.ndarray, colours: Palette, x: Any, y: Any)
     import altair as alt
 
     assert curve.weight is not None
-    cuts = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
-    share = density(cuts, curve.weight)
+    place = np.minimum((grid * COLUMNS).astype(int), COLUMNS - 1)
+    rows = np.bincount(place, weights=curve.weight, minlength=COLUMNS)
+    kept = np.flatnonzero(rows)
     bars = {
-        "x": cuts[:-1],
-        "end": cuts[1:],
-        "y": np.full(len(grid), FLOOR),
-        "top": FLOOR * (1 - 0.8 * share),
-        "rows": curve.weight,
-        "span": [f"{percent(a)} to {percent(b)}" for a, b in pairwise(cuts)],
+        "x": kept / COLUMNS,
+        "end": (kept + 1) / COLUMNS,
+        "y": np.full(len(kept), FLOOR),
+        "top": FLOOR * (1 - 0.8 * rows[kept] / (rows.max() or 1.0)),
+        "rows": rows[kept],
+        "span": [f"about {percent((i + 0.5) / COLUMNS)}" for i in kept],
     }
     mark = alt.Chart(figure.table(bars)).mark_rect(
         color=colours.missing, opacity=0.55, stroke=colours.background

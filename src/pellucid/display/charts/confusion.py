@@ -21,7 +21,7 @@ TAKES = ("scores",)
 PREDICTED, ACTUAL = "predicted ", "actual "
 """How metrics and groups of a confusion matrix begin."""
 
-CELL = 100
+CELL = 130
 """Pixels of a cell at most."""
 
 FULL = 0.74

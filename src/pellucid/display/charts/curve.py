@@ -209,7 +209,7 @@ def _points_that_tell(curve: Curve, method: str, name: str, forms: tuple[str, st
     import altair as alt
 
     columns: dict[str, Any] = {"x": curve.grid, "y": lines.middle(curve)}
-    told = [("x", name, forms[0]), ("y", method, forms[1])]
+    told: list[tuple[str, ...]] = [("x", name, forms[0]), ("y", method, forms[1])]
     limits = lines.limits(curve)
     if limits is not None:
         ends = zip(*limits, strict=True)
@@ -226,20 +226,19 @@ def _weights(curve: Curve, domain: list[float], colours: Palette) -> Any:
     """Bars below the curve: how many rows lie nearest to each point."""
     import altair as alt
 
-    grid = np.asarray(curve.grid, dtype=float)
-    cuts = np.concatenate([[grid[0]], (grid[1:] + grid[:-1]) / 2, [grid[-1]]])
-    weight = np.zeros(len(grid)) if curve.weight is None else curve.weight
-    height = 0.15 * (domain[1] - domain[0]) * lines.density(cuts, weight)
+    weight = np.zeros(len(curve.grid)) if curve.weight is None else curve.weight
+    edges, rows = lines.histogram(np.asarray(curve.grid, dtype=float), weight)
+    height = 0.15 * (domain[1] - domain[0]) * rows / (rows.max() or 1.0)
     bars = {
-        "x": cuts[:-1],
-        "end": cuts[1:],
-        "y": np.full(len(grid), domain[0]),
+        "x": edges[:-1],
+        "end": edges[1:],
+        "y": np.full(len(rows), domain[0]),
         "top": domain[0] + height,
-        "rows": weight,
-        "span": [f"{brief(a)} to {brief(b)}" for a, b in pairwise(cuts)],
+        "rows": [f"about {count:.0f}" for count in rows],
+        "span": [f"{brief(a)} to {brief(b)}" for a, b in pairwise(edges)],
     }
     mark = alt.Chart(figure.table(bars)).mark_rect(color=colours.missing, opacity=0.45)
-    said = figure.tooltip(("span", "values"), ("rows", "rows nearby"))
+    said = figure.tooltip(("span", "values"), ("rows", "rows"))
     return mark.encode(x2="end:Q", y2="top:Q", tooltip=said)
 
 
@@ -265,9 +264,10 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
     x = alt.X("x:Q", title=title, scale=scale, axis=alt.Axis(format=figure.number_format(*extent)))
     domain = alt.Scale(domain=[labels[i] for i in order], padding=0.3)
     y = alt.Y("label:N", title=None, scale=domain, axis=alt.Axis(grid=True))
-    wide = {"strokeWidth": 11, "opacity": 0.3, "color": colours.missing}
-    layers = [
-        alt.Chart(figure.table(part)).mark_rule(**wide).encode(x="low:Q", x2="high:Q", y=y)
+    layers: list[Any] = [
+        alt.Chart(figure.table(part))
+        .mark_rule(strokeWidth=11, opacity=0.3, color=colours.missing)
+        .encode(x="low:Q", x2="high:Q", y=y)
         for part in pale
     ]
     form = figure.digits(*extent)
@@ -294,7 +294,7 @@ def _points(
         shape = alt.Shape("method:N", title=None, sort=looks.name, legend=legend)
         hues = alt.Scale(domain=looks.name, range=looks.paint)
         stroke = alt.Stroke("method:N", scale=hues, legend=None)
-    told = [("label", name), ("x", looks.name[i], form)]
+    told: list[tuple[str, ...]] = [("label", name), ("x", looks.name[i], form)]
     if any(low != high for low, high in zip(part["low"], part["high"], strict=True)):
         told.append(("interval", "range"))
     points = base.mark_point(size=80, strokeWidth=2, opacity=1)

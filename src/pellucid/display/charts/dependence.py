@@ -203,7 +203,7 @@ def _layers(
         axis=alt.Axis(format=figure.number_format(shares)),
     )
     zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(opacity=0.6).encode(y="zero:Q")
-    told = [("row", "row"), ("shown", found.names[place])]
+    told: list[tuple[str, ...]] = [("row", "row"), ("shown", found.names[place])]
     told += [("partner", found.names[other])] if other is not None and "partner" in columns else []
     told += [("share", "share", figure.digits(shares))]
     if numbers is None or _few(numbers):

@@ -218,9 +218,10 @@ def _alternative(
 ) -> str:
     first = int(order[0])
     column = found.values[:, first]
+    how = f"{method_name(explanation.method)}, {found.unit}"
     return (
         f"Heatmap of {counted(len(order), 'feature')} by {counted(len(found.values), 'row')} "
-        f"({method_name(explanation.method)}, {found.unit}). {found.names[first]} moves the output most, by "
+        f"({how}). {found.names[first]} moves the output most, by "
         f"{brief(float(found.size()[first]))} on average: it raises "
         f"{counted(int((column > 0).sum()), 'row')} and lowers {int((column < 0).sum())}. "
         f"The {total} runs from {signed(float(output.min()))} to {signed(float(output.max()))}."

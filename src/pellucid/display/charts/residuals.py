@@ -27,7 +27,7 @@ def chart(
     actual: np.ndarray,
     *,
     unit: str = "the target's unit",
-    rows: Sequence[object] | None = None,
+    rows: Sequence[Any] | np.ndarray | None = None,
     theme: str = "light",
     width: int = WIDTH,
 ) -> alt.LayerChart:
@@ -58,7 +58,7 @@ def chart(
     if not known.any():
         raise EmptyData("There is nothing to draw", got=f"{len(x)} rows, none finite")
     residual = (truth - x)[known]
-    names = None if rows is None else [rows[i] for i in np.flatnonzero(known)]
+    names = None if rows is None else [rows[int(i)] for i in np.flatnonzero(known)]
     x = x[known]
     said = f"Actual − predicted, in {unit}; above 0 the model says too little."
     said += " Diamonds: mean and 95 % interval of each tenth of the rows." if len(x) >= 50 else ""
@@ -77,7 +77,11 @@ def chart(
 
 
 def _drawn(
-    x: np.ndarray, residual: np.ndarray, rows: Sequence[object] | None, unit: str, theme: str
+    x: np.ndarray,
+    residual: np.ndarray,
+    rows: Sequence[Any] | np.ndarray | None,
+    unit: str,
+    theme: str,
 ) -> Any:
     import altair as alt
 
@@ -96,7 +100,7 @@ def _drawn(
     points = alt.Chart(figure.table(columns)).mark_point(
         filled=True, size=20, opacity=0.6, color=colours.missing, shape="circle"
     )
-    told = [("row", "row")] if rows is not None else []
+    told: list[tuple[str, ...]] = [("row", "row")] if rows is not None else []
     told += [("truth", "actual", form), ("x", "predicted", form), ("y", "actual − predicted", off)]
     zero = alt.Chart(figure.table({"y": [0.0]})).mark_rule(strokeDash=[4, 4]).encode(y=up)
     layers = [points.encode(x=across, y=up, tooltip=figure.tooltip(*told)), zero]

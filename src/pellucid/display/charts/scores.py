@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,19 @@ import numpy as np
 from pellucid.core.errors import EmptyData
 from pellucid.core.scores import Score, Scores
 from pellucid.display import figure, reading
-from pellucid.display.theme import WIDTH, palette
-from pellucid.display.words import brief, cells, counted, listed, shorten, unique
+from pellucid.display.theme import WIDTH, Palette, palette
+from pellucid.display.words import (
+    BASELINE,
+    LOWER_IS_BETTER,
+    brief,
+    cells,
+    counted,
+    listed,
+    method_name,
+    score_name,
+    shorten,
+    unique,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,8 +37,23 @@ all lie between −1 and 1."""
 VERDICTS = {True: "holds", False: "FAILS", None: ""}
 """Words beside a check."""
 
+SHARES = {
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "skill",
+    "r2",
+}  # fmt: skip
+"""Metrics without a unit, which share a scale with one another but not with errors."""
+
 LETTER = 6.4
 """Pixels of a Latin letter on an axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the picture: a score, and what no model at all would reach."""
+
+    name: str
+    score: Score
+    always: Score | None
 
 
 def chart(
@@ -45,84 +72,129 @@ def chart(
     width : int
         Pixels of the whole picture.
     """
+    import altair as alt
+
     figure.check_width(width)
     rows = explanation.rows[: reading.check_top(top)]
     known = [row for row in rows if np.isfinite(row.value)]
     if not known:
         raise EmptyData("There is nothing to draw", got=f"{len(rows)} scores, none finite")
-    panels = _shared(known)
-    names = unique([_name(row) for row in known], 40)
-    label = dict(zip(map(id, known), names, strict=True))
-    extent = int(LETTER * max(map(cells, names))), int(LETTER * max(cells(_text(r)) for r in known))
-    drawn = [_panel(part, [label[id(row)] for row in part], extent, theme) for part in panels]
-    plot = max(int(width) - sum(extent) - 40, 120)
+    found = _lines(known)
+    texts = [_text(line.score, _usual(known)) for line in found]
+    side, right = (int(LETTER * max(map(cells, words))) + 12 for words in (_names(found), texts))
+    panels = [_panel(part, known, side, theme) for part in _shared(found)]
+    plot = max(int(width) - side - right - 24, 120)
+    one = len(panels) == 1
+    drawn = panels[0] if one else figure.stacked(panels, side, plot, right)
     return figure.finish(
-        drawn[0] if len(drawn) == 1 else _stacked(drawn, plot),
+        drawn.add_params(alt.param(name=figure.NARROW, value=False)) if one else drawn,
         question="What was measured, and how sure is it?",
         reading=_reading(explanation, rows),
         alternative=_alternative(explanation, known),
         theme=theme,
         width=width,
-        fit=len(drawn) == 1,
+        fit=one,
     )
 
 
-def _shared(rows: Sequence[Score]) -> list[list[Score]]:
-    """The rows, cut into parts that can share a scale."""
+def _lines(rows: Sequence[Score]) -> list[Line]:
+    """The scores, each with what no model at all would reach, where that is known."""
+    own = {row.metric for row in rows if not row.group}
+    always = {row.metric: row for row in rows if row.group == BASELINE and row.metric in own}
+    taken = set(map(id, always.values()))
+    lines = [row for row in rows if id(row) not in taken]
+    names = unique([_name(row) for row in lines], 40)
+    return [
+        Line(name=name, score=row, always=None if row.group else always.get(row.metric))
+        for name, row in zip(names, lines, strict=True)
+    ]
+
+
+def _names(lines: Sequence[Line]) -> list[str]:
+    return [line.name for line in lines]
+
+
+def _shared(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines, cut into parts that can share a scale: shares, then sizes that are alike."""
     sizes: dict[str, float] = {}
-    for row in rows:
-        sizes[row.metric] = max(sizes.get(row.metric, 0.0), abs(row.value))
+    for line in lines:
+        numbers = (line.score, line.always) if line.always else (line.score,)
+        for row in numbers:
+            sizes[row.metric] = max(sizes.get(row.metric, 0.0), abs(row.value))
     positive = [size for size in sizes.values() if size > 0]
-    alike = not positive or max(positive) <= 1 or max(positive) / min(positive) <= ONE_FRAME
-    if alike:
-        return [list(rows)]
-    return [[row for row in rows if row.metric == metric] for metric in sizes]
+    if not positive or max(positive) <= 1 or max(positive) / min(positive) <= ONE_FRAME:
+        return [list(lines)]
+    parts: list[set[str]] = [{name for name in sizes if name in SHARES}]
+    largest = 0.0
+    for name in sorted(set(sizes) - SHARES, key=lambda n: -sizes[n]):
+        if len(parts) == 1 or sizes[name] * ONE_FRAME < largest:
+            parts.append(set())
+            largest = sizes[name]
+        parts[-1].add(name)
+    cut = [[line for line in lines if line.score.metric in part] for part in parts]
+    return [part for part in cut if part]
 
 
-def _panel(rows: Sequence[Score], names: list[str], extent: tuple[int, int], theme: str) -> Any:
+def _panel(lines: Sequence[Line], rows: Sequence[Score], side: int, theme: str) -> Any:
     import altair as alt
 
     colours = palette(theme)
-    texts = unique([_text(row) for row in rows], 60)
-    limits = [_limits(row) for row in rows]
-    data = {
-        "name": names,
-        "text": texts,
-        "value": [row.value for row in rows],
+    columns = _columns(lines, _usual(rows), colours)
+    extents = [*zip(columns["low"], columns["high"], strict=True)]
+    reach = [*extents, [line.always.value for line in lines if line.always]]
+    domain = figure.span(*reach)
+    scale = alt.Scale(domain=domain, nice=False, zero=False)
+    x = alt.X(
+        "value:Q", title=None, axis=alt.Axis(format=figure.number_format(*reach)), scale=scale
+    )
+    short = figure.extent(side)
+    axis = alt.Axis(grid=True, minExtent=short, labelLimit=short)
+    names = alt.Scale(domain=_names(lines), paddingInner=0.3, paddingOuter=0.15)
+    told: list[tuple[str, ...]] = [
+        ("name", "score"),
+        ("told", "value"),
+        ("interval", "95 % interval"),
+        ("n", "rows"),
+    ]
+    told += [("always", "no model")] if any(line.always for line in lines) else []
+    colour = alt.Color("colour:N", scale=None)
+    base = alt.Chart().encode(
+        y=alt.Y("name:N", title=None, axis=axis, scale=names), tooltip=figure.tooltip(*told)
+    )
+    points = base.mark_point(filled=True, size=75, opacity=1)
+    numbers = base.transform_calculate(said=f"{figure.NARROW} ? datum.told : datum.text").mark_text(
+        align="left", dx=10
+    )
+    layers = [
+        base.mark_rule(strokeWidth=2).encode(
+            x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
+        ),
+        base.mark_point(shape="diamond", size=55, strokeWidth=1.5, opacity=1)
+        .encode(x="baseline:Q")
+        .encode(color=alt.value(colours.muted)),
+        points.encode(x=x, color=colour, shape=alt.Shape("shape:N", scale=None)),
+        numbers.encode(x=alt.XDatum(domain[1]), text="said:N"),
+    ]
+    return alt.layer(*layers, data=figure.table(columns)).properties(height=25 * len(lines))
+
+
+def _columns(lines: Sequence[Line], usual: int, colours: Palette) -> dict[str, list[Any]]:
+    limits = [_limits(line.score) for line in lines]
+    failed = [line.score.passed is False for line in lines]
+    return {
+        "name": _names(lines),
+        "text": [_text(line.score, usual) for line in lines],
+        "told": [brief(line.score.value) for line in lines],
+        "interval": [_interval(line.score) or "none" for line in lines],
+        "n": [f"{line.score.n:,}" if line.score.n else "" for line in lines],
+        "value": [line.score.value for line in lines],
         "low": [low for low, _ in limits],
         "high": [high for _, high in limits],
-        "colour": [colours.raises if row.passed is False else colours.plain for row in rows],
-        "shape": ["cross" if row.passed is False else "circle" for row in rows],
+        "baseline": [line.always.value if line.always else float("nan") for line in lines],
+        "always": [brief(line.always.value) if line.always else "" for line in lines],
+        "colour": [colours.raises if bad else colours.plain for bad in failed],
+        "shape": ["cross" if bad else "circle" for bad in failed],
     }
-    scale = alt.Scale(domain=figure.span(limits), nice=False, zero=False)
-    axis = alt.Axis(format=figure.number_format(limits))
-    x = alt.X("value:Q", title=None, axis=axis, scale=scale)
-    colour = alt.Color("colour:N", scale=None)
-    base = alt.Chart().encode(y=_side("name", names, "left", extent[0]))
-    whiskers = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
-    )
-    points = base.mark_point(filled=True, size=75, opacity=1).encode(
-        x=x, color=colour, shape=alt.Shape("shape:N", scale=None)
-    )
-    words = alt.Chart().mark_point(opacity=0).encode(y=_side("text", texts, "right", extent[1]))
-    left = alt.layer(whiskers, points)
-    whole = alt.layer(left, words, data=figure.table(data)).resolve_scale(y="independent")
-    return whole.properties(height=26 * len(rows))
-
-
-def _side(field: str, labels: list[str], orient: Any, extent: int) -> Any:
-    import altair as alt
-
-    axis = alt.Axis(orient=orient, grid=orient == "left", minExtent=extent)
-    scale = alt.Scale(type="band", domain=labels, paddingInner=0.3, paddingOuter=0.15)
-    return alt.Y(f"{field}:N", title=None, axis=axis, scale=scale)
-
-
-def _stacked(panels: list[Any], width: int) -> Any:
-    import altair as alt
-
-    return alt.vconcat(*(panel.properties(width=width) for panel in panels), spacing=12)
 
 
 def _limits(row: Score) -> tuple[float, float]:
@@ -131,20 +203,41 @@ def _limits(row: Score) -> tuple[float, float]:
 
 
 def _name(row: Score) -> str:
-    return f"{row.metric} · {row.group}" if row.group else row.metric
+    name = score_name(row.metric, row.group)
+    return f"{name} ↓" if row.metric in LOWER_IS_BETTER else name
 
 
-def _text(row: Score) -> str:
+def _usual(rows: Sequence[Score]) -> int:
+    """How many rows most scores rest on."""
+    counts = [row.n for row in rows if row.n]
+    return max(set(counts), key=lambda n: (counts.count(n), n), default=0)
+
+
+def _interval(row: Score) -> str:
+    known = np.isfinite(row.low) and np.isfinite(row.high)
+    return f"{brief(row.low)} to {brief(row.high)}" if known else ""
+
+
+def _text(row: Score, usual: int = 0) -> str:
     text = brief(row.value)
-    if np.isfinite(row.low) and np.isfinite(row.high):
+    if _interval(row):
         text += f" [{brief(row.low)}, {brief(row.high)}]"
-    if row.n:
+    if row.n and row.n != usual:
         text += f" · n {row.n:,}"
     return f"{text} · {VERDICTS[row.passed]}" if row.passed is not None else text
 
 
 def _reading(scores: Scores, rows: Sequence[Score]) -> str:
     said = "Each point is one measurement; its line is the 95 % interval."
+    known = [row for row in rows if np.isfinite(row.value)]
+    if any(line.always for line in _lines(known)):
+        said += " Hollow: what no model at all would reach."
+    if any(row.metric in LOWER_IS_BETTER for row in known):
+        said += " ↓: lower is better."
+    usual = _usual(known)
+    if usual:
+        elsewhere = ", where n does not say otherwise" if {r.n for r in known} != {usual} else ""
+        said += f" Over {counted(usual, 'row')}{elsewhere}."
     if len(rows) < len(scores.rows):
         said += f" The first {len(rows)} of {len(scores.rows)} rows."
     undefined = [shorten(_name(row)) for row in rows if not np.isfinite(row.value)]
@@ -152,7 +245,7 @@ def _reading(scores: Scores, rows: Sequence[Score]) -> str:
 
 
 def _alternative(scores: Scores, known: list[Score]) -> str:
-    said = f"Chart of {counted(len(known), 'measurement')} ({scores.method})."
+    said = f"Chart of {counted(len(known), 'measurement')} ({method_name(scores.method)})."
     facts = [f"{shorten(_name(row), 60)} {_text(row)}" for row in known[:3]]
     said += f" {'; '.join(facts)}."
     failed = [shorten(_name(row), 60) for row in scores.failures]

@@ -150,7 +150,7 @@ def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
     y = alt.Y("label:N", title=None, scale=alt.Scale(domain=[s.label for s in steps], padding=0.25))
     moving = [step for step in steps if step.kind != "end"]
     links = alt.Chart(_links(steps)).mark_rule(color=colours.muted, strokeDash=[2, 2])
-    told = [("label", "step"), ("text", "moves"), ("way", "from and to")]
+    told: list[tuple[str, ...]] = [("label", "step"), ("text", "moves"), ("way", "from and to")]
     told += [("interval", "95 % interval")] if any(step.error for step in steps) else []
     bars = (
         alt.Chart(_columns(moving, colours))

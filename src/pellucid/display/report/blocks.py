@@ -12,6 +12,12 @@ from pellucid.core.explanation import number
 
 Status = Literal["good", "warn", "info"]
 
+WIDE, CASE, HALF = 820, 520, 420
+"""Pixels of a figure that has the column of the page, stands beside reasons, or beside another."""
+
+ROUNDING = 1e-12
+"""Below this part of the numbers beside it, a number in a table is rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -21,12 +27,24 @@ class Finding:
     ----------
     text : str
         The sentence, with its number.
+    label : str
+        A word or two before it, for those who scan.
     status : {"good", "warn", "info"}
         Whether it reassures, warns, or only tells.
     """
 
     text: str
+    label: str = ""
     status: Status = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A number to see at a glance, with what it is and a remark."""
+
+    name: str
+    value: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +66,19 @@ class DataTable:
     id: str = ""
     search: bool = False
 
-
-@dataclass(frozen=True, kw_only=True)
-class Prose:
-    """Paragraphs."""
-
-    block: ClassVar[str] = "prose"
-    paragraphs: tuple[str, ...]
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and so stand at the right."""
+        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.header)
+        return tuple(bool(c) and all(one.sort is not None for one in c) for c in columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Names with values, side by side."""
+    """Groups of names with values, each group under its title."""
 
     block: ClassVar[str] = "facts"
-    pairs: tuple[tuple[str, str], ...]
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +118,14 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Side:
+    """Two figures beside each other, where there is room."""
+
+    block: ClassVar[str] = "side"
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reasons:
     """Sentences under a small heading."""
 
@@ -133,7 +157,7 @@ class Search:
     table: DataTable
 
 
-Block = DataTable | Prose | Facts | Findings | Figure | Case | Search
+Block = DataTable | Facts | Findings | Figure | Side | Case | Search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +172,29 @@ class Section:
 
 
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataTable:
-    """A table from plain values: numbers are shown for reading and sorted by their value."""
-    return DataTable(
-        caption=caption, header=tuple(header), rows=tuple(tuple(map(cell, row)) for row in rows)
+    """A table from plain values: numbers are shown for reading and sorted by their value.
+
+    Columns that are empty in every row are left out, and what is only rounding beside the other
+    numbers of its row or column is shown as 0.
+    """
+    made = [list(row) for row in rows]
+    used = [
+        i for i in range(len(header)) if not made or any(row[i] not in ("", None) for row in made)
+    ]
+    least = [ROUNDING * _largest(column) for column in zip(*made, strict=True)]
+    cells = (
+        tuple(cell(row[i], max(least[i], ROUNDING * _largest(row))) for i in used) for row in made
     )
+    return DataTable(caption=caption, header=tuple(header[i] for i in used), rows=tuple(cells))
 
 
-def cell(value: Any) -> Cell:
-    """A place of a table from a plain value."""
+def _largest(values: Sequence[Any]) -> float:
+    sizes = (abs(float(v)) for v in values if isinstance(v, (float, np.floating)))
+    return max((size for size in sizes if np.isfinite(size)), default=0.0)
+
+
+def cell(value: Any, least: float = 0.0) -> Cell:
+    """A place of a table from a plain value; a number smaller than `least` is shown as 0."""
     if isinstance(value, Cell):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -166,5 +205,6 @@ def cell(value: Any) -> Cell:
         )
     if isinstance(value, (float, np.floating)):
         known = bool(np.isfinite(value))
-        return Cell(text=number(float(value)) if known else "–", sort=float(value))
+        shown = 0.0 if abs(value) < least else float(value)
+        return Cell(text=number(shown).replace("-", "−") if known else "–", sort=float(value))
     return Cell(text="" if value is None else str(value))

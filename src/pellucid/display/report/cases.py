@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.display.charts import waterfall
 from pellucid.display.report.blocks import (
+    CASE,
     Block,
     Case,
     Cell,
@@ -124,8 +125,8 @@ def _case(facts: Facts, place: int, why: str, typical: Typical) -> Case:
         reasons=reasons(one, typical, output_name(facts)),
         figure=Figure(
             id=f"waterfall{place}",
-            question=f"How does row {label} get from the average to its prediction?",
-            chart=waterfall.chart(picture),
+            question="How does it get from the average to this prediction?",
+            chart=waterfall.chart(picture, width=CASE),
             reading=f"Start at the average, {brief(float(np.asarray(one.base)))}; each step is "
             f"what one column moved; end at the prediction, {brief(float(np.asarray(one.output)))} "
             f"({moves(one)}).",

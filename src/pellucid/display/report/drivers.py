@@ -7,9 +7,12 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.display.charts import bar, beeswarm, heatmap
-from pellucid.display.report.blocks import Figure, Section, table
+from pellucid.display.report.blocks import WIDE, Figure, Section, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.words import measured
+
+ROUNDING = 1e-6
+"""Below this part of the output a gap is the rounding of the model's own numbers."""
 
 
 def section(facts: Facts) -> Section:
@@ -54,9 +57,11 @@ def sureness(attribution: Attribution) -> str:
     """How sure single shares are."""
     if attribution.exact:
         gap = float(np.abs(attribution.gap()).max())
+        size = float(np.abs(np.asarray(attribution.output)).max()) or 1.0
+        missed = "up to rounding" if gap <= ROUNDING * size else f"to {number(gap)}"
         return (
-            "Each share is exact for this model: base and shares add up to the prediction to "
-            f"{number(gap)}."
+            "Each share is exact for this model: the average and the shares add up to the "
+            f"prediction {missed}."
         )
     error = float(np.asarray(attribution.error).mean())
     return f"The shares are sampled, with a standard error of {number(error)} on average."
@@ -71,6 +76,7 @@ def _bar(facts: Facts) -> Figure:
         chart=bar.chart(
             facts.attribution,
             intervals={name: (low, high) for name, (_, low, high) in shares.items()},
+            width=WIDE,
         ),
         reading=f"The longer the bar, the more the column moves {moves(facts.attribution)} "
         "away from its average, up or down, in a typical row.",
@@ -88,11 +94,11 @@ def _beeswarm(facts: Facts) -> Figure:
         (str(name), *np.percentile(values[:, i], [0, 25, 50, 75, 100]).tolist())
         for i, name in enumerate(facts.attribution.features)
     ]
-    rows.sort(key=lambda row: -max(abs(row[1]), abs(row[5])))
+    rows.sort(key=lambda row: -max(abs(float(row[1])), abs(float(row[5]))))
     return Figure(
         id="beeswarm",
         question="Does a high value push up or down?",
-        chart=beeswarm.chart(facts.attribution),
+        chart=beeswarm.chart(facts.attribution, width=WIDE),
         reading="Each dot is a row. To the right the column raised the output, to the left it "
         "lowered it; the shade tells whether the row's value of the column is low or high.",
         certainty=sureness(facts.attribution),
@@ -113,7 +119,7 @@ def _heatmap(facts: Facts) -> Figure:
     return Figure(
         id="heatmap",
         question="Are there groups of rows with the same reasons?",
-        chart=heatmap.chart(facts.attribution, top=8),
+        chart=heatmap.chart(facts.attribution, top=8, width=WIDE),
         reading="Each column of the picture is a row of the data, placed beside rows with similar "
         "reasons; the strip above shows the output. Blocks of one colour are groups.",
         certainty=f"{sureness(facts.attribution)} The order of rows is only for the eye.",
@@ -136,7 +142,7 @@ def _importance(facts: Facts, importance: Attribution) -> Figure:
     return Figure(
         id="permutation",
         question="How much worse does the model get when a column is shuffled?",
-        chart=bar.chart(importance),
+        chart=bar.chart(importance, width=WIDE),
         reading="The longer the bar, the more the model's loss grows when the column's values are "
         "dealt out at random. A column whose interval holds 0 may not be needed.",
         certainty="The whiskers are 95 % intervals over rows and shuffles. Two columns that say "

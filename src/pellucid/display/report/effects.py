@@ -7,39 +7,55 @@ import numpy as np
 from pellucid.core.curve import Curve
 from pellucid.display.charts import curve as curve_chart
 from pellucid.display.charts import dependence
-from pellucid.display.report.blocks import DataTable, Figure, Section, table
+from pellucid.display.report.blocks import (
+    HALF,
+    DataTable,
+    Figure,
+    Finding,
+    Findings,
+    Section,
+    Side,
+    table,
+)
 from pellucid.display.report.drivers import sureness
 from pellucid.display.report.facts import Effect, Facts
+from pellucid.display.words import counted, shorten
 
 
 def section(facts: Facts) -> Section:
     """For each of the strongest features: its curve, and its shares over the rows."""
-    figures = []
-    for i, effect in enumerate(facts.effects):
-        figures += [_curve(i, effect), _dependence(i, effect, facts)]
+    pairs = [
+        Side(figures=(_curve(i, effect), _dependence(i, effect, facts)))
+        for i, effect in enumerate(facts.effects)
+    ]
+    nothing = Findings(
+        findings=(Finding(text="No column moves any of the predictions explained."),)
+    )
     return Section(
         id="effects",
         short="How drivers act",
         title="How does each driver act?",
         lead="For the strongest columns: what the model would say if only that column changed, and "
         "what it did count in the rows at hand.",
-        blocks=tuple(figures),
+        blocks=tuple(pairs) or (Findings(findings=(nothing,)),),
     )
 
 
 def _curve(i: int, effect: Effect) -> Figure:
     others = [effect.single] + ([effect.local] if effect.local is not None else [])
-    rows = len(effect.single.values)
+    rows = counted(len(effect.single.values), "single row")
+    categorical = effect.dependence.categorical
+    behind = f"Pale: the middle 80 % of {rows}." if categorical else f"Thin lines: {rows}."
+    doubtful = "Hollow" if categorical else "Pale and dashed"
     return Figure(
         id=f"effect{i}",
-        question=f"What happens to the prediction as {effect.feature} changes?",
-        chart=curve_chart.chart(effect.dependence, others=others),
-        reading=f"The strong line is the mean over rows when {effect.feature} is set to each value "
-        f"(partial dependence); thin lines are {rows} single rows; the local effects (ALE) use "
-        "only changes between neighbouring values that do occur. Where the two differ, columns "
-        "hang together, and ALE is the one to trust.",
-        certainty=f"Band: {effect.dependence.band_meaning}. Pale or dashed parts have few rows and "
-        "are a guess.",
+        question=f"How does {shorten(effect.feature)} act?",
+        chart=curve_chart.chart(effect.dependence, others=others, width=HALF),
+        reading=f"Partial dependence: the mean prediction with {shorten(effect.feature)} set to "
+        f"each value; ALE: the same from small changes that do occur. {behind} Where the two "
+        "part, columns hang together: trust ALE.",
+        certainty=f"{effect.dependence.band_meaning.removesuffix('.')}. {doubtful}: few rows, a "
+        "guess.",
         table=_numbers(effect.dependence, effect.local),
     )
 
@@ -68,10 +84,10 @@ def _dependence(i: int, effect: Effect, facts: Facts) -> Figure:
     ][:200]
     return Figure(
         id=f"dependence{i}",
-        question=f"What did the model count for {effect.feature}, row by row?",
-        chart=dependence.chart(attribution, feature=effect.feature),
-        reading=f"Each dot is a row: its {effect.feature} and the share it got. Dots above one "
-        "another with different shades mean that a second column changes the effect.",
+        question=f"What did {shorten(effect.feature)} count, row by row?",
+        chart=dependence.chart(attribution, feature=effect.feature, width=HALF),
+        reading=f"Each dot is a row: its {shorten(effect.feature)} and the share it got. Dots "
+        "above one another in different shades: a second column changes the effect.",
         certainty=sureness(attribution),
         table=table(
             f"Shares of {effect.feature} (at most 200 rows)", ("row", effect.feature, "share"), rows

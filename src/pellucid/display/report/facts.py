@@ -332,7 +332,9 @@ def _importance(question: Question, y: np.ndarray) -> Attribution | None:
 
 
 def _effects(question: Question, attribution: Attribution) -> tuple[Effect, ...]:
-    strongest = [str(name) for name in attribution.top(DRIVERS).features]
+    top = attribution.top(DRIVERS)
+    size = np.abs(top.values).mean(axis=0)
+    strongest = [str(name) for name, own in zip(top.features, size, strict=True) if own > 0]
     single = question.table.take(
         np.unique(np.linspace(0, len(question.table) - 1, ICE_ROWS).astype(int))
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.display.report.blocks import DataTable, Finding, Findings, Section, table
+from pellucid.display.report.blocks import Cell, DataTable, Finding, Findings, Section, table
 from pellucid.display.report.blocks import Facts as FactBlock
 from pellucid.display.report.facts import Facts
-from pellucid.display.words import listed, percent
+from pellucid.display.words import listed, measured, method_name, percent
 
 ALIKE = 0.9
 """Rank correlation from which on two columns nearly say the same."""
@@ -20,8 +20,13 @@ def section(facts: Facts) -> Section:
     """Fingerprints, schema, splits, and what in the data asks for care."""
     findings = data_findings(facts)
     blocks = (
-        FactBlock(pairs=tuple(_model(facts))),
-        FactBlock(pairs=tuple(_data(facts))),
+        FactBlock(
+            groups=(
+                ("Model", tuple(_model(facts))),
+                ("Data", tuple(_data(facts))),
+                ("Fingerprints", tuple(_fingerprints(facts))),
+            )
+        ),
         *(
             (Findings(title="What the data asks you to mind", findings=findings),)
             if findings
@@ -43,9 +48,8 @@ def _model(facts: Facts) -> list[tuple[str, str]]:
     pairs = [("Model", model.name), ("Predicts", _predicts(facts))]
     pairs += [(name, value) for name, value in facts.options.origin.items()]
     pairs += [
-        ("Model fingerprint", model.fingerprint()),
-        ("Explained on the scale", facts.question.scale),
-        ("Explained by", facts.attribution.method),
+        ("Explained in", measured(facts.attribution)),
+        ("Explained by", method_name(facts.attribution.method)),
     ]
     return pairs
 
@@ -61,15 +65,20 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
     pairs = [
         ("Rows judged", f"{len(facts.table):,}"),
         ("Columns", str(len(facts.table.names))),
-        ("Data fingerprint", facts.table.fingerprint()),
     ]
     pairs += [(f"Split: {name}", f"{size:,} rows") for name, size in facts.options.splits.items()]
     if background is not None:
-        pairs += [
-            ("Reference rows", f"{len(background):,}"),
-            ("Reference fingerprint", background.fingerprint()),
-        ]
+        pairs.append(("Reference rows", f"{len(background):,}"))
     return pairs
+
+
+def _fingerprints(facts: Facts) -> list[tuple[str, str]]:
+    background = facts.question.background
+    found = [
+        ("Model", facts.question.model.fingerprint()),
+        ("Rows judged", facts.table.fingerprint()),
+    ]
+    return found + ([("Reference", background.fingerprint())] if background is not None else [])
 
 
 def _schema(facts: Facts) -> DataTable:
@@ -90,7 +99,8 @@ def _schema(facts: Facts) -> DataTable:
             values = f"{ends[0]} to {ends[1]}"
         else:
             values = "nothing but missing values"
-        missing = percent(float(np.isnan(codes).mean()))
+        gaps = float(np.isnan(codes).mean())
+        missing = Cell(text=percent(gaps), sort=gaps) if np.isnan(facts.table.codes).any() else ""
         fixed = "cannot be changed" if column.immutable else ""
         rows.append((column.name, column.kind, column.unit or "", values, missing, fixed))
     header = ("column", "kind", "unit", "values", "missing", "note")
@@ -104,6 +114,7 @@ def data_findings(facts: Facts) -> tuple[Finding, ...]:
     if repeated:
         found.append(
             Finding(
+                label="Seen before",
                 status="warn",
                 text=f"{repeated:,} of the judged rows also stand in the reference rows: the model "
                 "may have been trained on them, and then its scores are too good.",
@@ -115,14 +126,18 @@ def data_findings(facts: Facts) -> tuple[Finding, ...]:
         if len(np.unique(column[~np.isnan(column)])) < 2
     ]
     if constant:
-        found.append(Finding(text=f"The same value in all of these rows: {listed(constant)}."))
-    found += [
-        Finding(
-            text=f"{listed(group)} nearly say the same (rank correlation of at least "
-            f"{ALIKE:g}): how credit is split between them is partly convention."
+        found.append(
+            Finding(label="Constant", text=f"{listed(constant)}: one value in all of these rows.")
         )
-        for group in together(facts)
-    ]
+    groups = "; ".join(listed(group) for group in together(facts))
+    if groups:
+        found.append(
+            Finding(
+                label="Nearly the same",
+                text=f"{groups}. With a rank correlation of at least {ALIKE:g}, how credit is "
+                "split within a group is partly convention.",
+            )
+        )
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -12,9 +13,11 @@ from typing import Any
 
 from pellucid.core.files import replacing
 from pellucid.display import theme
-from pellucid.display.report.blocks import Figure, Finding, Section
+from pellucid.display.report.blocks import Figure, Finding, Section, Side, Tile
 
 PAGE = Path(__file__).parent / "page"
+
+PERCENT = re.compile(r"(?<=\d) %")
 
 MARKS = {"good": "✓", "warn": "!", "info": "›"}
 """Signs beside findings, so that colour is never alone."""
@@ -28,6 +31,7 @@ def render(
     title: str,
     lead: str,
     findings: Sequence[Finding],
+    tiles: Sequence[Tile],
     sections: Sequence[Section],
     seed: int,
     seconds: float,
@@ -45,12 +49,15 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["kept"] = kept
     shared = {"marks": MARKS, "words": WORDS}
     blocks = environment.get_template("blocks.html.j2", globals=shared).module
 
     def draw(block: Any) -> Any:
         if isinstance(block, Figure):
             return blocks.figure(_drawable(block))  # type: ignore[attr-defined]
+        if isinstance(block, Side):
+            return blocks.side([_drawable(figure) for figure in block.figures])  # type: ignore[attr-defined]
         if block.block == "case":
             return blocks.case({**vars(block), "figure": _drawable(block.figure)})  # type: ignore[attr-defined]
         return getattr(blocks, block.block)(block)
@@ -60,6 +67,7 @@ def render(
         title=title,
         lead=lead,
         findings=findings,
+        tiles=tiles,
         sections=sections,
         render=draw,
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
@@ -72,6 +80,11 @@ def render(
         seconds=f"{seconds:.0f}",
         evaluations=f"{evaluations:,}",
     )
+
+
+def kept(text: str) -> str:
+    """The text with percent signs that stay on the line of their number."""
+    return PERCENT.sub("\u00a0%", text)
 
 
 def write(path: str | os.PathLike[str], text: str) -> Path:

@@ -6,10 +6,22 @@ import numpy as np
 
 from pellucid.core.scores import Score
 from pellucid.display.charts import calibration, confusion, residuals, scores
-from pellucid.display.report.blocks import Block, Figure, Finding, Findings, Section, table
+from pellucid.display.report.blocks import (
+    HALF,
+    WIDE,
+    Block,
+    Figure,
+    Finding,
+    Findings,
+    Section,
+    Side,
+    Status,
+    table,
+)
 from pellucid.display.report.facts import Facts
+from pellucid.display.words import capital, metric_name, score_name
 
-HEADLINES = ("accuracy", "balanced_accuracy", "roc_auc", "brier", "r2", "mae", "rmse")
+HEADLINES = ("skill", "accuracy", "balanced_accuracy", "roc_auc", "brier", "r2", "mae", "rmse")
 """The scores said in words; all stand in the table."""
 
 
@@ -26,15 +38,17 @@ def section(facts: Facts) -> Section:
 
 
 def _headlines(facts: Facts) -> Findings:
-    skill = facts.scores["skill"]
-    told = [Finding(status="good" if skill.passed else "warn", text=skill.text)]
-    told += [
-        Finding(text=facts.scores[name].text) for name in HEADLINES if name in facts.scores.metrics
-    ]
+    names = [name for name in HEADLINES if name in facts.scores.metrics]
+    rows = [facts.scores[name] for name in names]
     if facts.calibration_error is not None:
-        row = facts.calibration_error.rows[0]
-        told.append(Finding(status="warn" if row.passed is False else "info", text=row.text))
-    return Findings(findings=tuple(told))
+        rows.append(facts.calibration_error.rows[0])
+    return Findings(findings=tuple(map(_headline, rows)))
+
+
+def _headline(row: Score) -> Finding:
+    status: Status = "warn" if row.passed is False else "good" if row.passed else "info"
+    text = row.text.removeprefix("Warning: ")
+    return Finding(label=capital(metric_name(row.metric)), status=status, text=capital(text))
 
 
 def _scores(facts: Facts) -> Figure:
@@ -42,26 +56,24 @@ def _scores(facts: Facts) -> Figure:
     return Figure(
         id="scores",
         question="How good is the model, beside no model at all?",
-        chart=scores.chart(facts.scores),
-        reading="Each point is a score and its line the 95 % interval. Baseline is what always "
-        "giving the same answer would reach.",
+        chart=scores.chart(facts.scores, width=WIDE),
+        reading="Each point is a score, its line the 95 % interval, and the hollow diamond what "
+        "always giving the same answer would reach. ↓: lower is better.",
         certainty=" ".join(facts.scores.notes)
         or "The intervals come from resampling the rows judged.",
-        table=table(
-            "Scores with 95 % intervals", ("score", "of", "value", "low", "high", "rows"), rows
-        ),
+        table=table("Scores with 95 % intervals", ("score", "value", "low", "high", "rows"), rows),
     )
 
 
 def score_row(row: Score) -> tuple[object, ...]:
     """A score as a row of a table."""
-    return (row.metric.replace("_", " "), row.group or "all", row.value, row.low, row.high, row.n)
+    return (score_name(row.metric, row.group), row.value, row.low, row.high, row.n)
 
 
-def _pictures(facts: Facts) -> tuple[Figure, ...]:
+def _pictures(facts: Facts) -> tuple[Block, ...]:
     if facts.calibration is None or facts.confusion is None:
         return (_residuals(facts),)
-    return (_calibration(facts), _confusion(facts))
+    return (Side(figures=(_calibration(facts), _confusion(facts))),)
 
 
 def _calibration(facts: Facts) -> Figure:
@@ -75,7 +87,7 @@ def _calibration(facts: Facts) -> Figure:
     return Figure(
         id="calibration",
         question=f"When it says 70 % for {facts.focus}, is it true 70 % of the time?",
-        chart=calibration.chart(curve),
+        chart=calibration.chart(curve, width=HALF),
         reading="Points on the diagonal are honest probabilities. Above it the model is too "
         "careful, below it too sure.",
         certainty=f"{curve.band_meaning}; where few rows fall, the interval is wide.",
@@ -98,7 +110,7 @@ def _confusion(facts: Facts) -> Figure:
     return Figure(
         id="confusion",
         question="Which classes does it take for which?",
-        chart=confusion.chart(facts.confusion),
+        chart=confusion.chart(facts.confusion, width=HALF),
         reading=f"Rows of the picture are the truth, columns the prediction. A class is predicted "
         f"when {rule}. Off the diagonal are mistakes.",
         certainty=f"Counts of {len(facts.table):,} rows; another sample of rows would give other "
@@ -115,7 +127,7 @@ def _residuals(facts: Facts) -> Figure:
     return Figure(
         id="residuals",
         question="Where is the prediction too high, and where too low?",
-        chart=residuals.chart(predicted, facts.y),
+        chart=residuals.chart(predicted, facts.y, rows=facts.table.rows, width=WIDE),
         reading="Each point is a row: to the right a higher prediction, upwards a larger truth "
         "than predicted. A slope or a funnel means that some rows are treated worse than others.",
         certainty=f"All {len(facts.table):,} rows judged are drawn, or a random part of very many.",
@@ -126,6 +138,9 @@ def _residuals(facts: Facts) -> Figure:
 def _weak(facts: Facts) -> tuple[Block, ...]:
     whole, *slices = facts.weak.rows
     told = [Finding(status="info" if slices else "good", text=whole.text)]
-    told += [Finding(status="warn", text=row.text.removeprefix("Warning: ")) for row in slices]
-    told += [Finding(text=note) for note in facts.weak.notes if slices]
+    told += [
+        Finding(status="warn", text=capital(row.text.removeprefix("Warning: "))) for row in slices
+    ]
+    if slices and facts.weak.notes:
+        told.append(Finding(text=" ".join(facts.weak.notes)))
     return (Findings(title="Where is it weak?", findings=tuple(told)),)

@@ -11,14 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.core.explanation import number
 from pellucid.core.files import writable
+from pellucid.core.scores import Score
 from pellucid.data.schema import Schema
 from pellucid.display.report import cases, drivers, effects, origin, quality, trust
-from pellucid.display.report.blocks import Finding
+from pellucid.display.report.blocks import Finding, Tile
 from pellucid.display.report.facts import Facts, Options, gather
 from pellucid.display.report.page import render, write
-from pellucid.display.words import brief, listed, percent
+from pellucid.display.words import (
+    brief,
+    capital,
+    counted,
+    listed,
+    measured,
+    method_name,
+    metric_name,
+    percent,
+    shorten,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +144,7 @@ def report(
         title=title or f"What drives {facts.question.model.name}?",
         lead=_lead(facts),
         findings=findings,
+        tiles=tiles(facts),
         sections=sections(facts),
         seed=facts.question.seed,
         seconds=seconds,
@@ -159,34 +170,75 @@ def headline(facts: Facts) -> tuple[Finding, ...]:
     return (_how_good(facts), _what_drives(facts), _believable(facts))
 
 
-def _how_good(facts: Facts) -> Finding:
-    skill = facts.scores["skill"]
+def tiles(facts: Facts) -> tuple[Tile, ...]:
+    """The numbers to see at a glance."""
+    main, checks = _main(facts), _checks(facts)
+    held = len(checks) - len(facts.evidence.failures)
+    known = main.low == main.low
+    between = f"95 % interval {brief(main.low)} to {brief(main.high)}" if known else "no interval"
+    shares = drivers.mean_shares(facts.attribution)
+    total = sum(value for value, _, _ in shares.values())
+    name, (size, _, _) = next(iter(shares.items()))
+    columns = counted(len(facts.table.names), "column")
+    return (
+        Tile(name=capital(metric_name(main.metric)), value=brief(main.value), note=between),
+        Tile(name="Rows judged", value=f"{len(facts.table):,}", note=f"with {columns}"),
+        Tile(
+            name="Strongest column",
+            value=shorten(name, 24) if total else "none",
+            note=f"{percent(size / total)} of all movement" if total else "nothing moves",
+        ),
+        Tile(
+            name="Checks passed",
+            value=f"{held} of {len(checks)}",
+            note="tests of this explanation",
+        ),
+    )
+
+
+def _main(facts: Facts) -> Score:
+    """The score that a reader asks for first."""
     main = facts.scores["roc_auc" if facts.classification else "r2"]
     if main.value != main.value:
         main = facts.scores["accuracy" if facts.classification else "mae"]
-    return Finding(status="good" if skill.passed else "warn", text=main.text)
+    return main
+
+
+def _checks(facts: Facts) -> list[Score]:
+    return [row for row in facts.evidence if row.passed is not None]
+
+
+def _how_good(facts: Facts) -> Finding:
+    good = facts.scores["skill"].passed
+    return Finding(status="good" if good else "warn", text=_main(facts).text)
 
 
 def _what_drives(facts: Facts) -> Finding:
     shares = drivers.mean_shares(facts.attribution)
-    names = list(shares)[:3]
     total = sum(value for value, _, _ in shares.values())
-    part = sum(shares[name][0] for name in names) / total if total else 0.0
-    columns = "columns" if len(shares) > 1 else "column"
+    if not total:
+        return Finding(status="warn", text="No column moves any of the predictions explained.")
+    names = [name for name in list(shares)[:3] if shares[name][0]]
+    if len(shares) == 1:
+        return Finding(text=f"{names[0]} is its only column, and moves its predictions.")
+    part = sum(shares[name][0] for name in names) / total
+    verb = "moves" if len(names) == 1 else "move"
     return Finding(
-        text=f"{listed(names)} move its predictions most: {percent(part)} of all that its "
-        f"{len(shares)} {columns} move."
+        text=f"{listed(names)} {verb} its predictions most: {percent(part)} of all that its "
+        f"{len(shares)} columns move."
     )
 
 
 def _believable(facts: Facts) -> Finding:
-    checks = [row for row in facts.evidence if row.passed is not None]
-    failures = facts.evidence.failures
+    checks, failures = _checks(facts), facts.evidence.failures
+    if not checks:
+        return Finding(status="warn", text="No check of this explanation could be made.")
     if failures:
-        failed = listed(sorted({row.metric.replace("_", " ") for row in failures}))
+        failed = listed(sorted({metric_name(row.metric) for row in failures}))
+        verb = "fails" if len(failures) == 1 else "fail"
         return Finding(
             status="warn",
-            text=f"{len(failures)} of {len(checks)} checks of this explanation fail ({failed}): "
+            text=f"{len(failures)} of {len(checks)} checks of this explanation {verb} ({failed}): "
             "read the section on trust first.",
         )
     text = f"The explanation passes all {len(checks)} checks it was put to"
@@ -201,10 +253,11 @@ def _believable(facts: Facts) -> Finding:
 
 
 def _lead(facts: Facts) -> str:
-    what = f"explained for {facts.focus}" if facts.classification else "explained"
-    size = f"{len(facts.table):,} rows and {len(facts.table.names)} columns"
-    error = number(float(np.max(facts.attribution.error)))
+    attribution = facts.attribution
+    size = f"{counted(len(facts.table), 'row')} and {counted(len(facts.table.names), 'column')}"
+    error = brief(float(np.max(attribution.error)))
+    sure = "exact" if attribution.exact else f"sampled, with an error of at most {error}"
     return (
-        f"{facts.question.model.name} on {size}, {what} on the scale {facts.question.scale!r}. "
-        f"Largest sampling error of a share: {error}."
+        f"{facts.question.model.name} on {size}, explained by {method_name(attribution.method)} in "
+        f"{measured(attribution)}; the shares are {sure}."
     )

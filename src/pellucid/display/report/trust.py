@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pellucid.display.charts import agreement
-from pellucid.display.report.blocks import Block, Figure, Finding, Findings, Prose, Section, table
+from pellucid.display.report.blocks import WIDE, Block, Figure, Finding, Findings, Section, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.report.origin import together
-from pellucid.display.words import counted, listed
+from pellucid.display.words import capital, counted, listed, metric_name, sentence
 
 PROTECTED = ("age", "sex", "gender", "race", "ethnic", "religion", "nationality", "native_country",
              "marital", "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
 """Parts of column names that often stand for a protected group."""
 
-NEVER = (
-    "Do not read a share as a cause. It says what the model counted, not what would happen in the "
-    "world if the value changed.",
-    "Do not use it as advice. Changing a value that “raised” the output need not change the "
-    "decision, and may not be possible or wise.",
-    "Do not apply it to rows unlike these. Outside the ranges in the table of columns, both the "
-    "model and its explanation are guesses.",
-    "Do not take it for a proof of fairness. A column that is not used can still be stood in for "
-    "by others.",
-    "Do not compare shares across models or reports with another fingerprint, scale or reference.",
-)
+NEVER = {
+    "Not as a cause": "A share says what the model counted, not what would happen in the world if "
+    "the value changed.",
+    "Not as advice": "Changing a value that raised the output need not change the decision, and "
+    "may not be possible or wise.",
+    "Not for other rows": "Outside the ranges in the table of columns, both the model and its "
+    "explanation are guesses.",
+    "Not as fairness": "A column that is not used can still be stood in for by others.",
+    "Not across reports": "Shares are not to be compared with those of another model, scale or "
+    "reference: the fingerprints tell.",
+}
+"""What no explanation of this kind may be used for."""
 
 
 def trust(facts: Facts) -> Section:
     """Every check with its number, and the second opinion drawn beside the first."""
     told = tuple(
         Finding(
+            label=capital(metric_name(row.metric)),
             status={True: "good", False: "warn", None: "info"}[row.passed],  # type: ignore[arg-type]
-            text=row.text.removeprefix("Warning: "),
+            text=capital(sentence(row.text.removeprefix("Warning: "), facts.attribution.method)),
         )
         for row in facts.evidence
         if row.text
     )
     rows = [
-        (row.metric.replace("_", " "), row.group, row.value, row.low, row.high, row.n,
-         {True: "holds", False: "fails", None: "told"}[row.passed])
+        (metric_name(row.metric), row.group, row.value, row.low, row.high, row.n or np.nan,
+         {True: "holds", False: "fails", None: "not a check"}[row.passed])
         for row in facts.evidence
     ]  # fmt: skip
     header = ("check", "of", "value", "low", "high", "n", "verdict")
@@ -77,7 +81,7 @@ def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
         Figure(
             id="agreement",
             question="Do two unrelated methods name the same columns?",
-            chart=agreement.chart((mean, facts.importance)),
+            chart=agreement.chart((mean, facts.importance), width=WIDE),
             reading="Each column ranked by the size of its shares and by how much worse the model "
             "gets when it is shuffled. Level lines are agreement.",
             certainty="The two answer different questions, so small disagreements are normal; a "
@@ -110,11 +114,12 @@ def limits(facts: Facts) -> Section:
         )
     failures = facts.evidence.failures
     if failures:
-        failed = listed(sorted({row.metric.replace("_", " ") for row in failures}))
+        failed = listed(sorted({metric_name(row.metric) for row in failures}))
         particular.append(
             f"Some checks fail ({failed}): do not rely on single shares before you know why."
         )
-    blocks: list[Block] = [Prose(paragraphs=NEVER)]
+    never = tuple(Finding(label=label, text=text) for label, text in NEVER.items())
+    blocks: list[Block] = [Findings(findings=never)]
     if particular:
         warnings = tuple(Finding(status="warn", text=text) for text in particular)
         blocks.append(Findings(title="For this model and this data", findings=warnings))

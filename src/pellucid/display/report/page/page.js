@@ -10,13 +10,24 @@
     return text.replace(/#[0-9a-f]{6}/gi, (colour) => pairs[colour.toLowerCase()] || colour);
   }
 
+  // A picture is as wide as its place; stacked frames share what their labels leave.
+  function fit(spec, room, narrow) {
+    for (const one of spec.params || []) if (one.name === "narrow") one.value = narrow;
+    if ("width" in spec) spec.width = room;
+    const beside = spec.usermeta && (narrow ? spec.usermeta.narrowSide : spec.usermeta.side);
+    for (const part of spec.vconcat || []) part.width = Math.max(80, room - beside - 26);
+  }
+
   async function draw(element, text, theme) {
     const previous = views.get(element);
     if (previous) previous.finalize();
     const spec = JSON.parse(theme === "dark" ? recoloured(text) : text);
-    if ("width" in spec) spec.width = element.clientWidth;
+    const room = element.clientWidth, narrow = room < 480;
+    fit(spec, room, narrow);
+    const config = { ...PELLUCID_THEMES[theme] };
+    if (narrow) config.axisY = { ...config.axisY, labelLimit: 0.36 * room };
     const result = await vegaEmbed(element, spec, {
-      actions: false, renderer: "svg", config: PELLUCID_THEMES[theme], tooltip: { theme: "custom" },
+      actions: false, renderer: "svg", config, tooltip: { theme: "custom" },
     });
     views.set(element, result);
     element.dataset.drawn = theme;
@@ -82,6 +93,19 @@
     box.addEventListener("input", filter);
     filter();
   }
+
+  // The section being read is marked in the list of sections.
+  const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
+  const watch = new IntersectionObserver((seen) => {
+    for (const one of seen) {
+      if (!one.isIntersecting) continue;
+      for (const [id, link] of links) {
+        if (id === one.target.id) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+    }
+  }, { rootMargin: "-20% 0px -75% 0px" });
+  for (const section of document.querySelectorAll("main > section[id]")) watch.observe(section);
 
   let width = innerWidth, waiting;
   window.addEventListener("resize", () => {
