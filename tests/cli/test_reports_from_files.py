@@ -32,7 +32,7 @@ class Credit:
     folder: Path
     rows: pd.DataFrame
     predicted: np.ndarray
-    encoded: list[str]
+    one_hot: list[str]
 
     @property
     def refused(self) -> list[int]:
@@ -64,8 +64,13 @@ def credit(real_data, tmp_path_factory) -> Credit:
         folder,
         rows,
         model.predict(rows.drop(columns="credit_risk")),
-        list(model[0].get_feature_names_out()),
+        [name for long in model[0].get_feature_names_out() for name in (long, short(long))],
     )
+
+
+def short(name: str) -> str:
+    """A one-hot name without its step; of a column that is passed on, only the long name."""
+    return name.removeprefix("onehotencoder__")
 
 
 def page_text(path: Path) -> str:
@@ -79,7 +84,7 @@ def case(path: Path, row: int) -> str:
     page = path.read_text(encoding="utf-8")
     found = re.search(rf"(?s)<h3 [^>]*>Row {row}</h3>(.*?)<figure", page)
     assert found, f"row {row} is not among the cases"
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "\n", found[1])).split("\n"))
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", found[1])).split())
 
 
 def reasons(text: str) -> dict[str, str]:
@@ -98,7 +103,7 @@ def as_told(value: object) -> str:
     ("model", "data", "tier"),
     [("credit.skops", "new.csv", "reviewed"), ("credit.joblib", "new.parquet", "trusted")],
 )
-def test_the_reasons_for_a_refused_loan_are_the_applicants_own_columns(
+def test_the_reasons_for_a_refused_loan_name_the_applicants_own_columns(
     cli, credit, tmp_path, model, data, tier
 ) -> None:
     output = tmp_path / "report.html"
@@ -120,26 +125,12 @@ def test_the_reasons_for_a_refused_loan_are_the_applicants_own_columns(
         assert len(told) >= 4, words
         for column, value in told.items():
             assert value == as_told(credit.rows.loc[row, column])
+    page = html.unescape(output.read_text(encoding="utf-8"))
+    assert len(credit.one_hot) > 60
+    assert not [name for name in credit.one_hot if name in page]
+    assert "20 columns" in page_text(output)
     assert any("status" in reasons(case(output, row)) for row in asked)
     assert any("duration" in reasons(case(output, row)) for row in asked)
-
-
-def test_no_one_hot_name_is_anywhere_on_the_page(cli, credit, tmp_path) -> None:
-    output = tmp_path / "report.html"
-    ran = cli(
-        *("report", credit.folder / "credit.skops", credit.folder / "new.csv"),
-        *("--target", "credit_risk", "-o", output),
-    )
-    assert ran.code == 0, ran.err
-    page = html.unescape(output.read_text(encoding="utf-8"))
-    made = [name for name in credit.encoded if name not in credit.rows]
-    made += [name.partition("__")[2] for name in made if name.startswith("onehotencoder__")]
-    assert len(made) > 60
-    assert not [name for name in made if name in page]
-    text = page_text(output)
-    assert "20 columns" in text
-    assert re.search(r"duration = \d+", text)
-    assert "status = no checking account" in text
 
 
 def test_a_heart_report_from_xgboost_json(cli, real_data, tmp_path) -> None:

@@ -144,11 +144,11 @@ def test_categories_are_points_with_ranges_greatest_first():
     )
     spec = picture.chart(made).to_dict()
     rows = {r["label"]: r for r in rows_of(spec) if "label" in r}
-    assert rows["married (340 rows)"]["x"] == 0.5
-    assert (rows["single (200 rows)"]["low"], rows["single (200 rows)"]["high"]) == (0.1, 0.3)
-    assert rows["widowed (2 rows)"]["guess"] is True
+    assert rows["married (340)"]["x"] == 0.5
+    assert (rows["single (200)"]["low"], rows["single (200)"]["high"]) == (0.1, 0.3)
+    assert rows["widowed (2)"]["guess"] is True
     assert "Hollow: too few rows" in subtitle(spec)
-    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] == "married (340 rows)"
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] == "married (340)"
 
 
 def test_a_curve_with_classes_asks_for_one():

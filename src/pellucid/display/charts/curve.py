@@ -246,11 +246,10 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
     import altair as alt
 
     first = curves[0]
-    labels = unique(first.grid, min(34, width // 20))
+    labels = unique(first.grid, min(34, width // 24))
     if first.weight is not None:
         labels = [
-            f"{label} ({counted(int(weight), 'row')})"
-            for label, weight in zip(labels, first.weight, strict=True)
+            f"{label} ({int(weight):,})" for label, weight in zip(labels, first.weight, strict=True)
         ]
     order = np.argsort(-np.nan_to_num(lines.middle(first), nan=-np.inf), kind="stable")
     behind = context(curves)
@@ -273,7 +272,7 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
     form = figure.digits(*extent)
     for i, part in enumerate(parts):
         layers += [mark.encode(y=y) for mark in _points(part, looks, i, colours, x, name, form)]
-    room = (28 if len(parts) == 1 else 20 * len(parts)) * len(labels)
+    room = max((28 if len(parts) == 1 else 20 * len(parts)) * len(labels), 120)
     return alt.layer(*layers).properties(height=room)
 
 
@@ -338,8 +337,8 @@ def _reading(curves: Sequence[Curve]) -> str:
         thin += "." if context(curves) else "; thick line: their mean."
         pale = "Pale range" if context(curves) else "Range"
         said.append(f"{pale}: the middle 80 % of single rows." if categorical else thin)
-    if any(one.weight is not None for one in curves) and not categorical:
-        said.append("Grey bars: where the rows lie.")
+    if any(one.weight is not None for one in curves):
+        said.append("In brackets: rows." if categorical else "Grey bars: where the rows lie.")
     if any(lines.unsupported(one).any() for one in curves):
         sign = "Hollow" if categorical else "Dashed and pale"
         said.append(f"{sign}: too few rows, the model guesses.")

@@ -253,7 +253,7 @@ def _coloured(
     names = sorted(set(columns["partner"]))
     ramp = [colours.ramp[round(i * 5 / max(len(names) - 1, 1))] for i in range(len(names))]
     scale = alt.Scale(domain=names, range=ramp)
-    legend = alt.Legend(columns=3, labelLimit=110) if len(names) > 3 else alt.Legend()
+    legend = alt.Legend(columns=2, labelLimit=140, titleOrient="top")
     return mark.encode(
         color=alt.Color("partner:N", scale=scale, title=title, legend=legend),
         shape=alt.Shape("partner:N", scale=alt.Scale(domain=names), title=title, legend=legend),

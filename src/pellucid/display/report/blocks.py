@@ -189,7 +189,7 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) ->
 
 
 def _largest(values: Sequence[Any]) -> float:
-    sizes = (abs(float(v)) for v in values if isinstance(v, (float, np.floating)))
+    sizes = [abs(float(v)) for v in values if isinstance(v, (float, np.floating))]
     return max((size for size in sizes if np.isfinite(size)), default=0.0)
 
 
@@ -205,6 +205,6 @@ def cell(value: Any, least: float = 0.0) -> Cell:
         )
     if isinstance(value, (float, np.floating)):
         known = bool(np.isfinite(value))
-        shown = 0.0 if abs(value) < least else float(value)
+        shown = 0.0 if abs(float(value)) < least else float(value)
         return Cell(text=number(shown).replace("-", "−") if known else "–", sort=float(value))
     return Cell(text="" if value is None else str(value))

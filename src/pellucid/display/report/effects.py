@@ -28,9 +28,7 @@ def section(facts: Facts) -> Section:
         Side(figures=(_curve(i, effect), _dependence(i, effect, facts)))
         for i, effect in enumerate(facts.effects)
     ]
-    nothing = Findings(
-        findings=(Finding(text="No column moves any of the predictions explained."),)
-    )
+    nothing = Finding(text="No column moves any of the predictions explained.")
     return Section(
         id="effects",
         short="How drivers act",
@@ -45,7 +43,11 @@ def _curve(i: int, effect: Effect) -> Figure:
     others = [effect.single] + ([effect.local] if effect.local is not None else [])
     rows = counted(len(effect.single.values), "single row")
     categorical = effect.dependence.categorical
-    behind = f"Pale: the middle 80 % of {rows}." if categorical else f"Thin lines: {rows}."
+    behind = (
+        f"Pale: the middle 80 % of {rows}; in brackets: rows."
+        if categorical
+        else f"Thin lines: {rows}."
+    )
     doubtful = "Hollow" if categorical else "Pale and dashed"
     return Figure(
         id=f"effect{i}",

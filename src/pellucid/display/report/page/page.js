@@ -23,9 +23,10 @@
     if (previous) previous.finalize();
     const spec = JSON.parse(theme === "dark" ? recoloured(text) : text);
     const room = element.clientWidth, narrow = room < 480;
+    spec.description = element.getAttribute("aria-label");
     fit(spec, room, narrow);
     const config = { ...PELLUCID_THEMES[theme] };
-    if (narrow) config.axisY = { ...config.axisY, labelLimit: 0.36 * room };
+    if (narrow) config.axisY = { ...config.axisY, labelLimit: 0.4 * room };
     const result = await vegaEmbed(element, spec, {
       actions: false, renderer: "svg", config, tooltip: { theme: "custom" },
     });
