@@ -19,6 +19,12 @@ TITLE_SIZE, SUBTITLE_SIZE = 16, 12
 NARROW = "narrow"
 """The parameter that a page sets where a picture stands on a phone."""
 
+MIDDLE = (
+    f"{NARROW} && length(datum.label) > 18"
+    " ? slice(datum.label, 0, 9) + '…' + slice(datum.label, -8) : datum.label"
+)
+"""The label of an axis, which loses its middle on a phone."""
+
 NARROW_SIDE = 110
 """Pixels beside a stacked panel on a phone."""
 
@@ -115,11 +121,18 @@ def stacked(panels: Sequence[Any], side: int, plot: int, right: int = 0) -> alt.
     import altair as alt
 
     first, *others = (panel.properties(width=plot) for panel in panels)
-    first = first.add_params(alt.param(name=NARROW, value=False))
+    first = first.add_params(narrow())
     whole = alt.vconcat(first, *others, spacing=10)
     return whole.properties(
         usermeta={"side": side + right, "narrowSide": min(side, NARROW_SIDE) + min(right, 60)}
     )
+
+
+def narrow() -> alt.Parameter:
+    """The parameter `NARROW`, which is false until a page sets it."""
+    import altair as alt
+
+    return alt.param(name=NARROW, value=False)
 
 
 def extent(side: int) -> Any:

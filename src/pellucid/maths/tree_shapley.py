@@ -112,7 +112,7 @@ def path_dependent(
             plan, forest.coding.table, forest.output, forest.value, own, *rules(order),
             layout, room,
         )  # fmt: skip
-        gain = room[layout[-1] :, : own.shape[1]].reshape(outputs, earning, -1)
+        gain = room[layout[-1] :, : own.shape[1]].reshape(outputs, earning, own.shape[1])
         values[begin : begin + block, plan.players] = gain.transpose(2, 1, 0)
 
     for _ in _each(explain, range(0, samples, block), threads):

@@ -237,6 +237,8 @@ class Model(ABC):
             )
         if self.columns and given is None:
             return X, ("The columns have no names and were matched by position.",)
+        if self.by_name and not self.columns and self.width is not None and given is not None:
+            return X, ("The model remembers no column names: they were matched by position.",)
         return X, ()
 
     def _ask(self, what: Callable[..., Any], *args: Any) -> Any:

@@ -163,9 +163,8 @@ def _drawn(found: Match, theme: str, width: int) -> Any:
     colour = alt.Color("colour:N", scale=None)
     base = alt.Chart(figure.table(lines)).encode(x=x, y=y, color=colour, tooltip=told)
     strong = alt.StrokeWidth("strong:Q", scale=None)
-    narrow = alt.param(name=figure.NARROW, value=False)
     layers = [
-        base.add_params(narrow).mark_line().encode(detail="feature:N", strokeWidth=strong),
+        base.add_params(figure.narrow()).mark_line().encode(detail="feature:N", strokeWidth=strong),
         base.mark_point(filled=True, size=40, opacity=1),
     ]
     for side in (0, 1):

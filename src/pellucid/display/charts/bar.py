@@ -187,11 +187,13 @@ def _drawn(columns: dict[str, Any], panels: int, width: int, title: str) -> Any:
     )
     scale = alt.Scale(domain=_domain(columns, panels, plot), nice=False)
     x = alt.X("value:Q", title=None if panels > 1 else title, scale=scale, axis=axis)
-    y = alt.Y("feature:N", title=None, scale=alt.Scale(domain=names, padding=0.25))
+    side = alt.Axis(labelExpr=figure.MIDDLE)
+    y = alt.Y("feature:N", title=None, axis=side, scale=alt.Scale(domain=names, padding=0.25))
     told: list[tuple[str, ...]] = [("feature", "column"), ("text", "value")]
     told += [("interval", "95 % interval")] if doubtful else []
     base = alt.Chart().encode(y=y, tooltip=figure.tooltip(*told))
-    layers = [base.mark_bar().encode(x=x, color=alt.Color("colour:N", scale=None))]
+    first = base.add_params(figure.narrow())
+    layers = [first.mark_bar().encode(x=x, color=alt.Color("colour:N", scale=None))]
     if doubtful:
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q"))
     layers.append(base.mark_text(align="left", dx=6).encode(x="end:Q", text="text:N"))

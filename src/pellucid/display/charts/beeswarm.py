@@ -177,7 +177,7 @@ def _drawn(
     axis = alt.Axis(format=figure.number_format(columns["value"]), grid=False)
     scale = alt.Scale(domain=figure.span(columns["value"], [0.0]), nice=False)
     title = f"▼ lowers  ·  {found.unit}  ·  raises ▲"
-    rows = alt.Axis(grid=True, gridDash=[2, 3], labelPadding=8)
+    rows = alt.Axis(grid=True, gridDash=[2, 3], labelPadding=8, labelExpr=figure.MIDDLE)
     base = alt.Chart().encode(
         x=alt.X("value:Q", title=title, scale=scale, axis=axis),
         y=alt.Y(
@@ -192,7 +192,7 @@ def _drawn(
         ),
     )
     zero = alt.Chart(figure.table({"zero": [0.0]})).mark_rule(strokeWidth=1).encode(x="zero:Q")
-    layers = [zero]
+    layers = [zero.add_params(figure.narrow())]
     for kind, look in _looks(theme).items():
         chosen = np.array([one == kind for one in columns["kind"]])
         if chosen.any():

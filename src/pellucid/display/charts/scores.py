@@ -72,8 +72,6 @@ def chart(
     width : int
         Pixels of the whole picture.
     """
-    import altair as alt
-
     figure.check_width(width)
     rows = explanation.rows[: reading.check_top(top)]
     known = [row for row in rows if np.isfinite(row.value)]
@@ -87,7 +85,7 @@ def chart(
     one = len(panels) == 1
     drawn = panels[0] if one else figure.stacked(panels, side, plot, right)
     return figure.finish(
-        drawn.add_params(alt.param(name=figure.NARROW, value=False)) if one else drawn,
+        drawn.add_params(figure.narrow()) if one else drawn,
         question="What was measured, and how sure is it?",
         reading=_reading(explanation, rows),
         alternative=_alternative(explanation, known),

@@ -147,7 +147,13 @@ def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
     scale = alt.Scale(domain=domain, nice=False, zero=False)
     axis = alt.Axis(format=figure.number_format(reach))
     x = alt.X("from:Q", title=unit, axis=axis, scale=scale)
-    y = alt.Y("label:N", title=None, scale=alt.Scale(domain=[s.label for s in steps], padding=0.25))
+    side = alt.Axis(labelExpr=figure.MIDDLE)
+    y = alt.Y(
+        "label:N",
+        title=None,
+        axis=side,
+        scale=alt.Scale(domain=[s.label for s in steps], padding=0.25),
+    )
     moving = [step for step in steps if step.kind != "end"]
     links = alt.Chart(_links(steps)).mark_rule(color=colours.muted, strokeDash=[2, 2])
     told: list[tuple[str, ...]] = [("label", "step"), ("text", "moves"), ("way", "from and to")]
@@ -164,7 +170,7 @@ def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
     said = figure.tooltip(("label", "step"), ("text", "output"))
     numbers = alt.Chart(_columns(steps, colours)).mark_text(align="left", dx=10)
     layers = [
-        links.encode(x="to:Q", y=y, y2="next:N"),
+        links.add_params(figure.narrow()).encode(x="to:Q", y=y, y2="next:N"),
         bars,
         ends.encode(x=x, y=y, tooltip=said),
         numbers.encode(x=alt.XDatum(domain[1]), y=y, text="text:N"),

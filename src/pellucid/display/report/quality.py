@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from pellucid.core.scores import Score
+from pellucid.core.scores import Score, Scores
 from pellucid.display.charts import calibration, confusion, residuals, scores
 from pellucid.display.report.blocks import (
     HALF,
@@ -19,7 +21,7 @@ from pellucid.display.report.blocks import (
     table,
 )
 from pellucid.display.report.facts import Facts
-from pellucid.display.words import capital, metric_name, score_name
+from pellucid.display.words import BASELINE, capital, metric_name, score_name
 
 HEADLINES = ("skill", "accuracy", "balanced_accuracy", "roc_auc", "brier", "r2", "mae", "rmse")
 """The scores said in words; all stand in the table."""
@@ -56,12 +58,20 @@ def _scores(facts: Facts) -> Figure:
     return Figure(
         id="scores",
         question="How good is the model, beside no model at all?",
-        chart=scores.chart(facts.scores, width=WIDE),
+        chart=scores.chart(_drawn(facts.scores), width=WIDE),
         reading="Each point is a score, its line the 95 % interval, and the hollow diamond what "
         "always giving the same answer would reach. ↓: lower is better.",
         certainty=" ".join(facts.scores.notes)
         or "The intervals come from resampling the rows judged.",
         table=table("Scores with 95 % intervals", ("score", "value", "low", "high", "rows"), rows),
+    )
+
+
+def _drawn(found: Scores) -> Scores:
+    """The scores of all rows, those of no model, and what is found of each class."""
+    return replace(
+        found,
+        rows=tuple(r for r in found.rows if r.group in ("", BASELINE) or r.metric == "recall"),
     )
 
 

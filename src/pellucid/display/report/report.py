@@ -141,7 +141,7 @@ def report(
     findings = headline(facts)
     seconds = time.perf_counter() - started
     text = render(
-        title=title or f"What drives {facts.question.model.name}?",
+        title=title or f"What drives {_short(facts.question.model.name)}?",
         lead=_lead(facts),
         findings=findings,
         tiles=tiles(facts),
@@ -250,6 +250,11 @@ def _believable(facts: Facts) -> Finding:
             f"{brief(row.high)})"
         )
     return Finding(status="good", text=f"{text}.")
+
+
+def _short(model: str) -> str:
+    """Of a pipeline, its last step."""
+    return model.rpartition("→")[2].strip(" )") if "→" in model else model
 
 
 def _lead(facts: Facts) -> str:

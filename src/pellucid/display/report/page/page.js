@@ -26,7 +26,12 @@
     spec.description = element.getAttribute("aria-label");
     fit(spec, room, narrow);
     const config = { ...PELLUCID_THEMES[theme] };
-    if (narrow) config.axisY = { ...config.axisY, labelLimit: 0.4 * room };
+    if (narrow) {
+      config.axisY = { ...config.axisY, labelLimit: 0.42 * room };
+      config.axisX = { tickCount: 3, titleAnchor: "end", titleLimit: room };
+      config.axisXBand = { labelLimit: 62 };
+      if (room < 360) config.legend = { ...config.legend, titleOrient: "top", columns: 1 };
+    }
     const result = await vegaEmbed(element, spec, {
       actions: false, renderer: "svg", config, tooltip: { theme: "custom" },
     });
