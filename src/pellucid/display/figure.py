@@ -34,11 +34,12 @@ Picture = TypeVar("Picture", bound="alt.TopLevelMixin")
 def table(columns: Mapping[str, Any]) -> alt.Data:
     """Named columns of equal length as the rows of a chart, in plain JSON values."""
     import altair as alt
+    from altair.utils.schemapi import debug_mode
 
     lists = [[plain(item) for item in column] for column in columns.values()]
-    return alt.Data(
-        values=[dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
-    )
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+    with debug_mode(False):  # a thousand rows are checked once, with the whole chart
+        return alt.Data(values=rows)
 
 
 def plain(value: Any) -> Any:

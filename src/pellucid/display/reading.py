@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -135,6 +135,12 @@ def _settled(
         None if part is None else np.where(np.abs(part) < least, 0.0, part) for part in parts
     )
     return tuple(settled)  # type: ignore[return-value]
+
+
+def settled(explanation: Attribution) -> Attribution:
+    """The explanation with shares of 0 where they are only rounding beside base and output."""
+    values, _, _ = _settled(explanation.values, explanation.base, explanation.output)
+    return replace(explanation, values=values)
 
 
 def classes(explanation: Any) -> tuple[Label, ...]:

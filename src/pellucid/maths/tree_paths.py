@@ -56,15 +56,41 @@ class Coding(Protocol):
 class Forest(Protocol):
     """The arrays of an additive ensemble that the game of its trees needs."""
 
-    root: Ints
-    output: Ints
-    feature: Ints
-    left: Ints
-    right: Ints
-    cover: Floats
-    value: Floats
-    base: Floats
-    columns: int
+    @property
+    def root(self) -> Ints:
+        """First node of each tree."""
+
+    @property
+    def output(self) -> Ints:
+        """First output that each tree feeds."""
+
+    @property
+    def feature(self) -> Ints:
+        """Column that each node tests, -1 at a leaf."""
+
+    @property
+    def left(self) -> Ints:
+        """Left child of each node."""
+
+    @property
+    def right(self) -> Ints:
+        """Right child of each node."""
+
+    @property
+    def cover(self) -> Floats:
+        """Weight of the training rows at each node."""
+
+    @property
+    def value(self) -> Floats:
+        """What each leaf adds, (node, width)."""
+
+    @property
+    def base(self) -> Floats:
+        """The constant of each output."""
+
+    @property
+    def columns(self) -> int:
+        """Encoded columns."""
 
     @property
     def coding(self) -> Any:

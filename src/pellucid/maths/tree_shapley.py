@@ -278,5 +278,8 @@ def _each(work: Callable[[int], Result], starts: Iterable[int], threads: int) ->
     if threads <= 1:
         yield from map(work, starts)
         return
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         yield from pool.map(work, starts)
+    finally:  # Ctrl-C waits for the blocks that run, not for those that have not begun
+        pool.shutdown(cancel_futures=True)

@@ -10,7 +10,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.errors import InvalidData
 from pellucid.display import figure, reading
-from pellucid.display.charts.beeswarm import MOST_POINTS, SHADES, pile, ranks, spread_evenly
+from pellucid.display.charts.beeswarm import SHADES, pile, ranks, spread_evenly
 from pellucid.display.theme import WIDTH, palette
 from pellucid.display.words import (
     brief,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 TAKES = ("attribution",)
+
+MOST_POINTS = 1000
+"""Points in one picture; more are thinned evenly over the ranks of the shares."""
 
 SLICE = 25
 """Rows in one slice of the feature, within which a partner must explain what is left."""

@@ -11,13 +11,18 @@ from pellucid.display.report.blocks import WIDE, Figure, Section, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.words import measured
 
+FEWEST_ALIKE = 4
+"""Rows without which there are no groups of like rows to see."""
+
 ROUNDING = 1e-6
 """Below this part of the output a gap is the rounding of the model's own numbers."""
 
 
 def section(facts: Facts) -> Section:
     """Mean shares, their spread over rows, and what shuffling a column costs."""
-    figures = [_bar(facts), _beeswarm(facts), _heatmap(facts)]
+    figures = [_bar(facts), _beeswarm(facts)]
+    if len(facts.attribution.values) >= FEWEST_ALIKE:
+        figures.append(_heatmap(facts))
     if facts.importance is not None:
         figures.append(_importance(facts, facts.importance))
     return Section(
@@ -70,6 +75,8 @@ def sureness(attribution: Attribution) -> str:
 def _bar(facts: Facts) -> Figure:
     shares = mean_shares(facts.attribution)
     rows = [(name, *values) for name, values in shares.items()]
+    n = len(facts.attribution.values)
+    whiskers = f" The whiskers are 95 % intervals of the mean over {n:,} rows." if n > 1 else ""
     return Figure(
         id="importance",
         question="Which columns move the predictions most?",
@@ -80,8 +87,7 @@ def _bar(facts: Facts) -> Figure:
         ),
         reading=f"The longer the bar, the more the column moves {moves(facts.attribution)} "
         "away from its average, up or down, in a typical row.",
-        certainty=f"{sureness(facts.attribution)} The whiskers are 95 % intervals of the mean over "
-        f"{len(facts.attribution.values):,} rows.",
+        certainty=sureness(facts.attribution) + whiskers,
         table=table(
             "Mean magnitude of the shares", ("column", "mean magnitude", "low", "high"), rows
         ),

@@ -24,8 +24,9 @@ from pellucid.display.words import counted, shorten
 
 def section(facts: Facts) -> Section:
     """For each of the strongest features: its curve, and its shares over the rows."""
+    several = len(facts.attribution.values) > 1
     pairs = [
-        Side(figures=(_curve(i, effect), _dependence(i, effect, facts)))
+        Side(figures=(_curve(i, effect), *([_dependence(i, effect, facts)] if several else [])))
         for i, effect in enumerate(facts.effects)
     ]
     nothing = Finding(text="No column moves any of the predictions explained.")

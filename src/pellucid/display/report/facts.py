@@ -19,6 +19,7 @@ from pellucid.data.table import Table
 from pellucid.debug.performance import classification_scores, regression_scores
 from pellucid.debug.probability import calibration, calibration_error, confusion
 from pellucid.debug.slices import weak_spots
+from pellucid.display.reading import settled
 from pellucid.engine.progress import progress as show_progress
 from pellucid.explainers.choose import best_method
 from pellucid.explainers.effect.ale import ALE
@@ -160,7 +161,7 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
         step("what shuffling a column costs")
         importance = _importance(question, answers)
         step("how each driver acts")
-        effects = _effects(question, attribution)
+        effects = _effects(question, settled(attribution))
         step("whether the explanation holds")
         evidence = _evidence(question, attribution, explained)
     return Facts(
@@ -168,7 +169,7 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
         options=options,
         y=answers,
         explained=explained,
-        attribution=attribution,
+        attribution=settled(attribution),
         probability=probability,
         weak=weak,
         importance=importance,
@@ -301,8 +302,7 @@ def _attribution(question: Question, options: Options) -> tuple[np.ndarray, Attr
         question.note(f"{len(rows)} of {len(question.table)} rows, drawn at random, are explained.")
     part = replace(question, table=question.table.take(rows))
     part.__dict__.pop("output", None)
-    found = _affordable(recipe).answer(part, progress=False)
-    return rows, found
+    return rows, _affordable(recipe).answer(part, progress=False)
 
 
 def _affordable(recipe: Explainer) -> Explainer:

@@ -92,11 +92,12 @@ def _schema(facts: Facts) -> DataTable:
             )
             values += ", …" if len(column.categories) > 6 else ""
         elif len(known):
+            number = column.kind == "numeric"
             ends = (
                 facts.table.text(int(np.nanargmin(codes)), i),
                 facts.table.text(int(np.nanargmax(codes)), i),
             )
-            values = f"{ends[0]} to {ends[1]}"
+            values = " to ".join(end.replace("-", "−") if number else end for end in ends)
         else:
             values = "nothing but missing values"
         gaps = float(np.isnan(codes).mean())
@@ -125,7 +126,7 @@ def data_findings(facts: Facts) -> tuple[Finding, ...]:
         for name, column in zip(facts.table.names, facts.table.codes.T, strict=True)
         if len(np.unique(column[~np.isnan(column)])) < 2
     ]
-    if constant:
+    if constant and len(facts.table) > 1:
         found.append(
             Finding(label="Constant", text=f"{listed(constant)}: one value in all of these rows.")
         )

@@ -116,7 +116,7 @@ def _themes() -> dict[str, Any]:
 
 
 def _drawable(figure: Figure) -> dict[str, Any]:
-    spec = figure.chart.to_dict()
+    spec = figure.chart.to_dict(validate=False)
     spec.pop("config", None)
     spec.pop("title", None)
     alt = spec.pop("description", figure.question)

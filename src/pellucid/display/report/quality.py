@@ -21,7 +21,7 @@ from pellucid.display.report.blocks import (
     table,
 )
 from pellucid.display.report.facts import Facts
-from pellucid.display.words import BASELINE, capital, metric_name, score_name
+from pellucid.display.words import BASELINE, capital, counted, metric_name, score_name
 
 HEADLINES = ("skill", "accuracy", "balanced_accuracy", "roc_auc", "brier", "r2", "mae", "rmse")
 """The scores said in words; all stand in the table."""
@@ -33,7 +33,7 @@ def section(facts: Facts) -> Section:
         id="quality",
         short="How good, where weak",
         title="How good is it, and where is it weak?",
-        lead=f"Measured on the {len(facts.table):,} rows judged. An explanation of a poor model "
+        lead=f"Measured on the {counted(len(facts.table), 'row')} judged. An explanation of a poor model "
         "explains its mistakes.",
         blocks=(_headlines(facts), _scores(facts), *_pictures(facts), *_weak(facts)),
     )
@@ -123,7 +123,7 @@ def _confusion(facts: Facts) -> Figure:
         chart=confusion.chart(facts.confusion, width=HALF),
         reading=f"Rows of the picture are the truth, columns the prediction. A class is predicted "
         f"when {rule}. Off the diagonal are mistakes.",
-        certainty=f"Counts of {len(facts.table):,} rows; another sample of rows would give other "
+        certainty=f"Counts of {counted(len(facts.table), 'row')}; another sample of rows would give other "
         "counts, as the intervals of the scores say.",
         table=table("Counts", ("actual", "predicted", "rows"), rows),
     )
@@ -132,6 +132,10 @@ def _confusion(facts: Facts) -> Figure:
 def _residuals(facts: Facts) -> Figure:
     predicted = facts.question.output[:, 0]
     gap = predicted - facts.y
+    n = len(gap)
+    drawn = f"All of the {counted(n, 'row')} judged are drawn."
+    if n > residuals.MOST_POINTS:
+        drawn = f"{residuals.MOST_POINTS:,} of {n:,} rows drawn, evenly over their errors."
     worst = np.argsort(-np.abs(gap))[:20]
     rows = [(facts.table.rows[i], facts.y[i], predicted[i], gap[i]) for i in worst]
     return Figure(
@@ -140,7 +144,7 @@ def _residuals(facts: Facts) -> Figure:
         chart=residuals.chart(predicted, facts.y, rows=facts.table.rows, width=WIDE),
         reading="Each point is a row: to the right a higher prediction, upwards a larger truth "
         "than predicted. A slope or a funnel means that some rows are treated worse than others.",
-        certainty=f"All {len(facts.table):,} rows judged are drawn, or a random part of very many.",
+        certainty=f"{drawn} The diamonds, where rows are enough, are means with 95 % intervals.",
         table=table("The twenty largest errors", ("row", "true", "predicted", "error"), rows),
     )
 

@@ -104,7 +104,7 @@ def limits(facts: Facts) -> Section:
         )
     if len(facts.table) < 200:
         particular.append(
-            f"Only {len(facts.table):,} rows were judged: small differences mean little."
+            f"Judged on {counted(len(facts.table), 'row')} only: small differences mean little."
         )
     groups = together(facts)
     if groups:
