@@ -10,7 +10,6 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import (
     AxisError,
     ColumnMismatch,
-    EmptyData,
     InvalidData,
     InvalidSetting,
     UnknownName,
@@ -360,46 +359,6 @@ def test_the_words_name_the_greatest_feature_and_the_unit(name, cancer):
     assert spec["title"]["text"][-1].endswith("?")
     if name != "agreement":
         assert "log-odds of malignant" in spec["description"]
-
-
-ODD = {
-    "one feature": attribution([[0.3], [0.1], [-0.2]]),
-    "one row": attribution([[0.3, -0.2, 0.1]]),
-    "one number": attribution([[0.3]]),
-    "all zero": attribution(np.zeros((5, 3))),
-    "a hundred features": attribution(np.random.default_rng(0).normal(size=(30, 100))),
-    "constant": attribution(np.full((6, 2), 0.7)),
-    "missing shares": attribution([[np.nan, 1.0], [0.5, np.nan], [0.1, np.inf]]),
-    "huge": attribution([[1e15, -3e14], [2e15, 1e13]]),
-    "tiny": attribution([[1e-15, -3e-14], [2e-15, 1e-13]]),
-    "long names": attribution([[1.0, 2.0]], ["x" * 300, "x" * 299 + "y"]),
-    "unicode": attribution([[1.0, 2.0]], ["naïve <b>&'\"年齢</b>", "👩‍👩‍👧 \n\t مرحبا"]),
-    "repeated rows": attribution([[1.0, 2.0], [3.0, 4.0]], samples=["r", "r"]),
-}
-
-
-def with_inputs(made: Attribution) -> Attribution:
-    from dataclasses import replace
-
-    rows = len(made.coords["sample"])
-    column = np.where(np.arange(rows) == 0, np.nan, np.arange(rows, dtype=float))
-    return replace(made, inputs={str(f): column for f in made.features})
-
-
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("name", PICTURES)
-def test_odd_inputs_are_drawn(name, odd):
-    chart = PICTURES[name](with_inputs(ODD[odd]), theme="dark")
-    svg = to_svg(chart)
-    assert svg.startswith("<svg")
-    assert "NaN" not in svg
-    assert "undefined" not in svg
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_nothing_finite_is_refused(name):
-    with pytest.raises(EmptyData, match="nothing to draw"):
-        PICTURES[name](with_inputs(attribution(np.full((2, 2), np.nan))))
 
 
 def test_zero_everywhere_is_said_in_words():

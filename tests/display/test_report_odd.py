@@ -26,9 +26,9 @@ SEEN = slice(60, None)
 BOOSTED = GradientBoostingClassifier(n_estimators=8, random_state=0).fit(X[SEEN], Y[SEEN])
 
 
-def written(model: Any, rows: Any, y: Any, path: Path, **options: Any) -> tuple[Any, str]:
+def written(model: Any, data: Any, y: Any, path: Path, **options: Any) -> tuple[Any, str]:
     """The report and its words: what stands between the tags, without scripts."""
-    made = pel.report(model, rows, y, path=path / "r.html", progress=False, **options)
+    made = pel.report(model, data, y, path=path / "r.html", progress=False, **options)
     page = made.path.read_text(encoding="utf-8")
     body = page[page.index("<body>") : page.index("</main>")]
     bare = re.sub(r"<script.*?</script>|<[^>]+>", " ", body, flags=re.DOTALL)
@@ -153,4 +153,4 @@ def test_a_model_without_a_target_is_refused(tmp_path: Path) -> None:
     from sklearn.ensemble import IsolationForest
 
     with pytest.raises(CannotExplain, match="predicts a target"):
-        written(IsolationForest(5).fit(X), X[:20], Y[:20], tmp_path)
+        written(IsolationForest(n_estimators=5).fit(X), X[:20], Y[:20], tmp_path)

@@ -255,12 +255,33 @@ def test_the_theme_button_turns_the_page_dark_and_redraws(
         assert opened.said == []
 
 
-def test_a_point_tells_its_numbers(reports: dict[str, Path], browser: Any) -> None:
+MARKS = {
+    "#importance svg .mark-rect path": ("column", "value", "95 % interval"),
+    "#beeswarm svg .mark-symbol.role-mark path": ("row", "column", "share"),
+    "#heatmap svg .mark-rect path": ("column", "rows", "share"),
+    "#effect0 svg .mark-symbol.role-mark path": ("ALE", "rows nearby"),
+    "#dependence0 svg .mark-symbol.role-mark path": ("row", "share"),
+    "#scores svg .mark-symbol.role-mark path": ("score", "value", "rows"),
+    "#calibration svg .mark-symbol.role-mark path": ("mean prediction", "observed share"),
+    "#confusion svg .mark-rect path": ("actual", "predicted", "share of the actual class"),
+    "#agreement svg .mark-symbol.role-mark path": ("column", "place by permutation importance"),
+    "article.case svg .mark-rect path": ("step", "moves", "from and to"),
+}
+"""Marks of each picture, and what they must say."""
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_point_tells_its_numbers(mark: str, reports: dict[str, Path], browser: Any) -> None:
     with Opened(browser, reports["two classes"]) as opened:
         page = opened.page
-        page.locator("#importance svg .mark-rect path").first.hover()
+        page.locator(mark).last.hover(force=True)
         page.wait_for_selector("#vg-tooltip-element.visible")
-        assert re.search(r"\d", page.inner_text("#vg-tooltip-element"))
+        said = page.inner_text("#vg-tooltip-element")
+        assert re.search(r"\d", said)
+        keys = page.eval_on_selector_all(
+            "#vg-tooltip-element td.key", "c => c.map(x => x.innerText)"
+        )
+        assert set(MARKS[mark]) <= {key.strip(" :") for key in keys}
 
 
 def test_the_page_prints_with_every_table_open(reports: dict[str, Path], browser: Any) -> None:

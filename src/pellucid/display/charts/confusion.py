@@ -130,15 +130,15 @@ def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
     base = alt.Chart(_cells(found, rows, columns)).encode(
         x=alt.X("predicted:N", title="predicted", axis=axis, scale=flat, sort=None),
         y=alt.Y("actual:N", title="actual", scale=flat, sort=None),
-    )
-    squares = base.mark_rect(color=colours.plain).encode(
-        opacity=alt.Opacity("opacity:Q", scale=None),
         tooltip=figure.tooltip(
             ("actual", "actual"),
             ("predicted", "predicted"),
             ("count", "rows"),
             ("percent", "share of the actual class"),
         ),
+    )
+    squares = base.mark_rect(color=colours.plain).encode(
+        opacity=alt.Opacity("opacity:Q", scale=None),
     )
     outline = base.transform_filter("datum.right").mark_rect(
         fill="transparent", stroke=colours.text, strokeWidth=2

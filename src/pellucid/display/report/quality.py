@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.core.scores import Score, Scores
 from pellucid.display.charts import calibration, confusion, residuals, scores
+from pellucid.display.charts.beeswarm import MOST_POINTS
 from pellucid.display.report.blocks import (
     HALF,
     WIDE,
@@ -33,8 +34,8 @@ def section(facts: Facts) -> Section:
         id="quality",
         short="How good, where weak",
         title="How good is it, and where is it weak?",
-        lead=f"Measured on the {counted(len(facts.table), 'row')} judged. An explanation of a poor model "
-        "explains its mistakes.",
+        lead=f"Measured on the {counted(len(facts.table), 'row')} judged. An explanation of a "
+        "poor model explains its mistakes.",
         blocks=(_headlines(facts), _scores(facts), *_pictures(facts), *_weak(facts)),
     )
 
@@ -123,8 +124,8 @@ def _confusion(facts: Facts) -> Figure:
         chart=confusion.chart(facts.confusion, width=HALF),
         reading=f"Rows of the picture are the truth, columns the prediction. A class is predicted "
         f"when {rule}. Off the diagonal are mistakes.",
-        certainty=f"Counts of {counted(len(facts.table), 'row')}; another sample of rows would give other "
-        "counts, as the intervals of the scores say.",
+        certainty=f"Counts of {counted(len(facts.table), 'row')}; another sample of rows would "
+        "give other counts, as the intervals of the scores say.",
         table=table("Counts", ("actual", "predicted", "rows"), rows),
     )
 
@@ -134,8 +135,8 @@ def _residuals(facts: Facts) -> Figure:
     gap = predicted - facts.y
     n = len(gap)
     drawn = f"All of the {counted(n, 'row')} judged are drawn."
-    if n > residuals.MOST_POINTS:
-        drawn = f"{residuals.MOST_POINTS:,} of {n:,} rows drawn, evenly over their errors."
+    if n > MOST_POINTS:
+        drawn = f"{MOST_POINTS:,} of {n:,} rows drawn, evenly over their errors."
     worst = np.argsort(-np.abs(gap))[:20]
     rows = [(facts.table.rows[i], facts.y[i], predicted[i], gap[i]) for i in worst]
     return Figure(
