@@ -214,7 +214,7 @@ DIABETES: Columns = {
 }
 IRIS: Columns = {
     name: {"unit": "cm", "low": 0}
-    for name in ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    for name in ("sepal length", "sepal width", "petal length", "petal width")
 }
 DIGITS: Columns = {
     f"pixel_{row}_{column}": {"low": 0, "high": 16} for row in range(8) for column in range(8)

@@ -141,7 +141,7 @@ def _bundled(record: Record) -> pa.Table:
 
     loader = getattr(sklearn.datasets, str(record.source))
     bunch = loader(scaled=False) if record.name == "diabetes" else loader()
-    names = [str(name).removesuffix(" (cm)").replace(" ", "_") for name in bunch.feature_names]
+    names = [str(name).removesuffix(" (cm)") for name in bunch.feature_names]
     columns = dict(zip(names, bunch.data.T, strict=True))
     if all((column == np.floor(column)).all() for column in columns.values()):
         columns = {name: column.astype(np.int64) for name, column in columns.items()}

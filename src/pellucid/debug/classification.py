@@ -32,7 +32,7 @@ NUMBERS = {"log_loss", "brier"}
 """Metrics said as numbers; the others are said in per cent."""
 
 OVERALL = {
-    "accuracy": "The model is right for {value} of the {n} rows{interval}.",
+    "accuracy": "The model is right for {value} of {n} rows{interval}.",
     "balanced_accuracy": "Averaged over the classes, the model finds {value} of the rows of a"
     " class{interval}.",
     "precision": "Averaged over the classes, {value} of the rows predicted as a class truly are"

@@ -264,15 +264,15 @@ def _estimate(name: str, losses: np.ndarray) -> Estimate:
 def _whole(name: str, losses: np.ndarray, noun: str, *, found: int, looked: int) -> Score:
     estimate = _estimate(name, losses)
     words = estimate.words(percent=name == "error")
-    verdict = (
-        f"{found} of the {looked} slices looked at {'is' if found == 1 else 'are'} worse than that"
-        if found
-        else f"none of the {looked} slices looked at is reliably worse"
-    )
-    text = (
-        f"Among all {words['n']} {noun} the {name.replace('_', ' ')} is {words['value']}"
-        f"{words['interval']}; {verdict}."
-    )
+    if not looked:
+        verdict = "no part of them is large enough to be looked at by itself"
+    elif not found:
+        verdict = f"none of the {looked} slices looked at is reliably worse"
+    else:
+        verb = "is" if found == 1 else "are"
+        verdict = f"{found} of the {looked} slices looked at {verb} worse than that"
+    who = f"Among all {words['n']} {noun}" if len(losses) > 1 else "In the only row"
+    text = f"{who} the {name.replace('_', ' ')} is {words['value']}{words['interval']}; {verdict}."
     return estimate.score(name, text)
 
 

@@ -136,8 +136,8 @@ class Question:
             return rows
         chosen = self.rng("background").choice(len(rows), most, replace=False)
         self.note(
-            f"{most} of {len(rows)} {whose} were drawn at random (seed {self.seed}); the error "
-            "does not include this choice. Set max_background=None to use all."
+            f"{most} of {len(rows)} {whose} were drawn at random (seed {self.seed}) to bound "
+            "the cost; the error does not include this choice."
         )
         return rows[np.sort(chosen)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def report(
     background: Any = None,
     target: Any = None,
     scale: str = "auto",
-    rows: Sequence[Any] = (),
+    rows: Any = (),
     threshold: float = 0.5,
     title: str | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
@@ -92,7 +92,7 @@ def report(
         The class that the charts speak of; by default class 1 of two, the most frequent of more.
     scale : str
         As in `pellucid.explain`.
-    rows : sequence of row labels
+    rows : row label or sequence of row labels
         Rows to explain one by one, beside those the report chooses.
     threshold : float
         With two classes, the probability from which the target is predicted.
@@ -129,7 +129,7 @@ def report(
     options = Options(
         target=target,
         scale=scale,
-        rows=tuple(rows),
+        rows=tuple(rows) if isinstance(rows, (list, tuple, np.ndarray)) else (rows,),
         threshold=threshold,
         schema=schema,
         splits=dict(splits or {}),
