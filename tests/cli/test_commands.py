@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import __version__
+from pellucid.cli import explain
 
 CALL = [sys.executable, "-c", "from pellucid.cli import main; main()"]
 
@@ -188,10 +190,34 @@ def test_rows_done_before_a_limit_are_kept(cli, shelf, tmp_path) -> None:
     assert ran.code == 5
     assert "Stopped early: " in ran.err
     facts = json.loads(ran.out)
-    assert (facts["rows"], facts["of"], facts["complete"]) == (32, 60, False)
-    assert len(pd.read_parquet(output)) == 32
+    assert (facts["rows"], facts["of"], facts["complete"]) == (50, 60, False)
+    assert len(pd.read_parquet(output)) == 50
     stored = json.loads(pyarrow.parquet.read_schema(output).metadata[b"pellucid"])
     assert stored["complete"] is False
+
+
+@pytest.mark.parametrize(("method", "parts"), [("tree_shap", 1), ("lime", 3)])
+def test_a_method_that_asks_the_model_takes_fewer_rows_at_once(
+    cli, shelf, tmp_path, monkeypatch, method, parts
+) -> None:
+    done = []
+    monkeypatch.setitem(explain.MOST_ROWS, "samples", 25)
+    monkeypatch.setattr(explain, "progress", lambda *_: contextlib.nullcontext(done.append))
+    command = [shelf / "boosted.json", shelf / "features.csv", "-o", tmp_path / "shares.parquet"]
+    assert cli("explain", *command, "--method", method).code == 0
+    assert (len(done), sum(done)) == (parts, 60)
+
+
+def test_a_limit_that_is_met_among_the_first_rows_keeps_them(cli, shelf, tmp_path) -> None:
+    """Ten rows take 14 coalitions × 20 reference rows each, more than the limit by far."""
+    reference = tmp_path / "few.csv"
+    pd.read_csv(shelf / "features.csv").head(20).to_csv(reference, index=False)
+    command = [shelf / "boosted.json", shelf / "features.csv", "--background", reference, "--json"]
+    asked = ["--method", "kernel_shap", "--budget", 16, "--max-evaluations", 1500]
+    ran = cli("explain", *command, *asked, "-o", tmp_path / "shares.parquet")
+    assert ran.code == 5
+    assert 0 < json.loads(ran.out)["rows"] < 6
+    assert len(pd.read_parquet(tmp_path / "shares.parquet")) == json.loads(ran.out)["rows"]
 
 
 def test_explain_tells_json_on_standard_output_only(cli, shelf, tmp_path) -> None:

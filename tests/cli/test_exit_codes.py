@@ -132,7 +132,8 @@ WRONG: dict[str, tuple[str, int, str]] = {
         f"{EXPLAIN} --method tree_shap --budget 50", USAGE, "takes no budget"),
     "a negative time": (f"{EXPLAIN} --max-seconds -1", USAGE, "max_seconds"),
     "no evaluations": (f"{EXPLAIN} --max-evaluations 0", USAGE, "max_evaluations"),
-    "too few evaluations for any row": (f"{EXPLAIN} --max-evaluations 3", BUDGET, "Allowed: 3"),
+    "too few evaluations for any row": (
+        f"{EXPLAIN} --method kernel_shap --max-evaluations 3", BUDGET, "Allowed: 3"),
     "a negative seed": (f"{EXPLAIN} --seed -1", USAGE, "seed"),
     "a threshold above one": (f"{REPORT} --threshold 7", USAGE, "0 to 1"),
     "a row that is not there": (f"{REPORT} --rows 3,999", USAGE, "no row '999'"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import io
 import json
 import pickle
 import zipfile
@@ -219,3 +222,94 @@ def test_the_repr_names_method_scale_target_and_the_strongest_feature() -> None:
     assert "<table>" in attribution()._repr_html_()
     evil = attribution(coords={"sample": range(4), "feature": ["<b>", "c", "d"], "class": "ab"})
     assert "<b>" not in evil._repr_html_().replace("<b>Attribution</b>", "")
+
+
+def test_labels_that_repeat_are_all_selected() -> None:
+    coords = {"sample": ["x", "x", "y", "x"], "feature": ["age", "sex", "job"], "class": "ab"}
+    whole = attribution(coords=coords)
+    for wanted in ("x", ["x"], {"x"}):
+        assert whole.sel(sample=wanted).values.shape == (3, 3, 2)
+    assert whole.sel(sample=["y", "x"]).coords["sample"] == ("y", "x", "x", "x")
+    assert whole.sel(sample=slice("x", "x")).values.shape == (4, 3, 2)
+
+
+def test_dates_and_tuples_are_labels_that_a_file_gives_back(tmp_path: Path) -> None:
+    day, pair = np.datetime64("2024-05-01", "ns"), (1, "north")
+    noon = datetime.datetime(2024, 5, 1, 12)
+    coords = {"sample": [day, noon, pair, None], "feature": ["age", "sex", "job"], "class": "ab"}
+    whole = attribution(coords=coords)
+    labels = ("2024-05-01", "2024-05-01 12:00:00", "1 / north", "missing")
+    assert whole.coords["sample"] == labels
+    assert Explanation.load(whole.save(tmp_path / "a.pel")).coords["sample"] == labels
+    for wanted in (day, noon, pair, labels[0]):
+        assert whole.sel(sample=wanted).dims == ("feature", "class")
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
+def test_labels_of_mixed_kinds_become_text_in_a_frame(backend: str) -> None:
+    coords = {"sample": [1, "b", True, 2.5], "feature": ["age", "sex", "job"], "class": [True, "x"]}
+    frame = attribution(coords=coords).to_frame(backend=backend)
+    assert list(map(str, frame["sample"]))[::6] == ["1", "b", "True", "2.5"]
+
+
+@pytest.mark.parametrize("index", [slice("x", "y"), slice(None, None, 0), slice(1.5)])
+def test_a_slice_that_is_none_of_positions_is_named(index: slice) -> None:
+    with pytest.raises(AxisError, match="sample"):
+        attribution().isel(sample=index)
+
+
+def test_a_frame_of_an_unknown_library_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match="pandas, polars, pyarrow"):
+        attribution().to_frame(backend="json")
+
+
+def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
+    whole = attribution(base=np.full((4, 2), 1 / 3), output=np.full((4, 2), np.pi), error=1 / 7)
+    back = Explanation.load(whole.save(tmp_path / "a.pel"))
+    for name in ("base", "output", "error"):
+        assert np.array_equal(getattr(back, name), getattr(whole, name))
+
+
+def test_dates_among_the_inputs_are_iso_text_in_json() -> None:
+    days = np.array(["2024-05-01", "NaT", "2024-05-03", "2024-05-04"], dtype="M8[D]")
+    given = attribution(inputs={"day": days}).to_dict()
+    assert given["input0"][:2] == ["2024-05-01", None]
+
+
+def test_whatever_happens_to_a_file_it_loads_or_is_named(tmp_path: Path) -> None:
+    whole = attribution().save(tmp_path / "att.pel").read_bytes()
+    rng, path = np.random.default_rng(0), tmp_path / "damaged.pel"
+    for _ in range(400):
+        torn = bytearray(whole)
+        for place in rng.integers(len(torn), size=rng.integers(1, 6)):
+            torn[place] = rng.integers(256)
+        path.write_bytes(torn)
+        with contextlib.suppress(UnreadableFile):
+            Explanation.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("explanation.json", b"[1]"),
+        ("explanation.json", b"[" * 100_000),
+        ("explanation.json", b'{"schema": "a", "kind": "attribution"}'),
+        ("explanation.json", b'{"schema": 1, "kind": [1]}'),
+        ("explanation.json", b'{"schema": 1, "kind": "scores", "fields": [], "provenance": {}}'),
+        ("values.npy", (10**13,)),
+        ("values.npy", (10**30,)),
+    ],
+)
+def test_a_forged_file_is_named(tmp_path: Path, name: str, content: bytes | tuple[int]) -> None:
+    with zipfile.ZipFile(attribution().save(tmp_path / "att.pel")) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    if isinstance(content, tuple):
+        header = io.BytesIO()
+        shape = {"descr": "<f8", "fortran_order": False, "shape": content}
+        np.lib.format.write_array_header_1_0(header, shape)
+        content = header.getvalue()
+    with zipfile.ZipFile(tmp_path / "forged.pel", "w") as archive:
+        for member, own in {**members, name: content}.items():
+            archive.writestr(member, own)
+    with pytest.raises(UnreadableFile, match=r"forged\.pel"):
+        Explanation.load(tmp_path / "forged.pel")

@@ -96,3 +96,10 @@ def test_scores_are_found_by_metric_and_group(tmp_path: Path) -> None:
 def test_an_interval_upside_down_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="upside down"):
         Scores(rows=(Score(metric="auc", value=1, low=2, high=1),), provenance=MADE)
+
+
+@pytest.mark.parametrize("name", ["value", "low", "sample"])
+def test_a_feature_called_like_a_column_keeps_its_grid_in_a_frame(name: str) -> None:
+    frame = curve(feature=name).to_frame(backend="pyarrow")
+    assert frame[f"{name} (feature)"].to_pylist() == [20, 30, 40] * 2
+    assert frame["value"].to_pylist() == [0, 1, 2, 3, 4, 5]

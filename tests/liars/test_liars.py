@@ -207,6 +207,25 @@ class Swapped(Honest):
         return values[:, [0, 2, 1, *range(3, values.shape[1])]], base, None
 
 
+class Mirror(Honest):
+    """Takes each class for the one at the other end, in everything it says."""
+
+    def explain(self, model: Any, X: Any, **given: Any) -> Any:
+        found = super().explain(model, X, **given)
+        turned = {k: getattr(found, k)[..., ::-1] for k in ("values", "base", "output")}
+        return replace(found, **turned)
+
+
+class Deaf(Honest):
+    """Does not listen to which class is asked for."""
+
+    def explain(self, model: Any, X: Any, **given: Any) -> Any:
+        target = given.pop("target", None)
+        found = super().explain(model, X, **given)
+        called = found.target if target is None else str(target)
+        return replace(found, provenance=replace(found.provenance, target=called))
+
+
 LIARS: dict[str, tuple[Callable[[], Explainer], str]] = {
     "same_seed_same_answer": (Forgetful, "linear_regression"),
     "the_seed_is_recorded": (SecretSeed, "linear_regression"),
@@ -226,6 +245,9 @@ LIARS: dict[str, tuple[Callable[[], Explainer], str]] = {
     "symmetry": (Favourite, "linear_two_classes"),
     "linearity": (Bent, "plain_function"),
     "planted_truth": (Swapped, "plain_function"),
+    "the_output_is_the_models_own": (Mirror, "forest_three_classes"),
+    "one_class_is_its_part_of_all": (Deaf, "linear_two_classes"),
+    "shapley_values": (Swapped, "forest_three_classes"),
 }
 """For each check, the method that it must catch and the model on which."""
 

@@ -369,3 +369,8 @@ def test_reading_a_file_imports_no_library_that_it_does_not_need(tmp_path) -> No
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_a_device_is_neither_read_nor_called_a_folder() -> None:
+    with pytest.raises(UnreadableFile, match="no ordinary file"):
+        load_model("/dev/zero")

@@ -453,3 +453,11 @@ def test_native_categories_of_histogram_boosting_are_traced_though_they_move_to_
     want = estimator.decision_function(frame)
     for table in (frame, pl.from_pandas(frame), pl.from_pandas(frame).to_arrow()):
         np.testing.assert_allclose(model.trees("logit").predict(model.encode(table))[:, 0], want)
+
+
+def test_scores_of_pairs_are_refused_where_there_are_as_many_pairs_as_classes() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.repeat(["a", "b", "c"], 20)
+    model = as_model(svm.SVC(decision_function_shape="ovo").fit(X, y))
+    with pytest.raises(CannotExplain, match="pairs of classes"):
+        model.predict(X, "raw")

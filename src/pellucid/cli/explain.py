@@ -28,7 +28,8 @@ SUFFIXES = (".parquet", ".pel")
 
 MOST_ROWS = {"reads": 8192, "samples": 1024, "limited": 32}
 """Rows explained at once: by a method that reads the model's inside, by one that asks it, and by
-either where a limit may stop the work, so that what was done can be kept."""
+either where a limit may stop the work, so that what was done can be kept. There the first part is
+one row, the next twice as many, and a part that goes beyond the limit is tried by halves."""
 
 NUMBER = re.compile(r"\d[\d.,]*")
 
@@ -102,20 +103,26 @@ def _in_parts(
     """The rows part by part, all against one reference, until they are done or a limit is met."""
     rows = len(question.table)
     parts: list[Attribution] = []
-    size = MOST_ROWS["reads" if recipe.needs else "samples"]
-    if question.work.limit is not None or question.work.seconds is not None:
-        size = MOST_ROWS["limited"]
+    limited = question.work.limit is not None or question.work.seconds is not None
+    reads = recipe.needs - {"predict"}
+    most = MOST_ROWS["limited" if limited else "reads" if reads else "samples"]
+    start, size = 0, 1 if limited else most
     with progress("explaining", rows) as advance:
-        for start in range(0, rows, size):
+        while start < rows:
             table = question.table.take(np.arange(start, min(start + size, rows)))
             try:
                 part = recipe.answer(repeat(question, question, table=table), progress=False)
             except BudgetExceeded as error:
-                return parts, error
+                if len(table) == 1:
+                    return parts, error
+                size = len(table) // 2
+                continue
             if not isinstance(part, Attribution) or part.dims[:2] != ("sample", "feature"):
                 raise _not_by_row(recipe)
             parts.append(part)
             advance(len(table))
+            start += len(table)
+            size = min(2 * size, most)
     return parts, None
 
 

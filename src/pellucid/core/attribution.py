@@ -254,7 +254,7 @@ class Attribution(Explanation):
             *[np.arange(len(self.coords[dim])) for dim in self.dims], indexing="ij", copy=False
         )
         columns: dict[str, np.ndarray] = {
-            dim: np.array(self.coords[dim], dtype=_label_dtype(self.coords[dim]))[grid.ravel()]
+            dim: _label_column(self.coords[dim])[grid.ravel()]
             for dim, grid in zip(self.dims, grids, strict=True)
         }
         columns["value"] = self.values.ravel()
@@ -287,10 +287,10 @@ class Attribution(Explanation):
         return [player, "value" if one else "mean magnitude", "error"], rows
 
 
-def _label_dtype(labels: Sequence[Label]) -> Any:
+def _label_column(labels: Sequence[Label]) -> np.ndarray:
+    """Labels as one column that every library of frames can type: mixed kinds become text."""
     kinds = {type(label) for label in labels}
-    if kinds <= {bool}:
-        return bool
-    if kinds <= {int}:
-        return np.int64
-    return np.float64 if kinds <= {int, float} else object
+    for fits, dtype in (({bool}, bool), ({int}, np.int64), ({int, float}, np.float64)):
+        if kinds <= fits:
+            return np.array(labels, dtype=dtype)
+    return np.array([str(label) for label in labels], dtype=object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ def check_axes(
         )
     checked = {}
     for dim, length in zip(dims, shape, strict=True):
-        labels = tuple(_plain(label) for label in coords[dim])
+        labels = tuple(as_label(label) for label in coords[dim])
         if len(labels) != length:
             raise AxisError(
                 f"{owner}: axis {dim!r} has {length} places",
@@ -65,17 +66,28 @@ def axis_number(owner: str, dims: Sequence[str], dim: str) -> int:
 
 
 def places(dim: str, labels: Sequence[Label], wanted: Any) -> int | list[int] | slice:
-    """Positions of the `wanted` label, labels, or slice of labels (both ends included)."""
+    """Positions of the `wanted` label, labels, or slice of labels (both ends included).
+
+    A label that repeats stands for all of its positions.
+    """
+    known: dict[Label, list[int]] = {}
+    for i, label in enumerate(labels):
+        known.setdefault(label, []).append(i)
+
+    def find(one: Any) -> list[int]:
+        if as_label(one) not in known:
+            raise _unknown(dim, labels, one)
+        return known[as_label(one)]
+
     if isinstance(wanted, slice):
-        start = _place(dim, labels, wanted.start) if wanted.start is not None else 0
-        stop = _place(dim, labels, wanted.stop) if wanted.stop is not None else len(labels) - 1
+        start = 0 if wanted.start is None else find(wanted.start)[0]
+        stop = len(labels) - 1 if wanted.stop is None else find(wanted.stop)[-1]
         return slice(start, stop + 1, wanted.step)
-    if isinstance(wanted, (list, tuple, set, np.ndarray)):
-        return [_place(dim, labels, one) for one in wanted]
-    found = [i for i, label in enumerate(labels) if label == _plain(wanted)]
-    if len(found) > 1:
-        return found
-    return _place(dim, labels, wanted)
+    whole = isinstance(wanted, tuple) and as_label(wanted) in known
+    if isinstance(wanted, (list, tuple, set, np.ndarray)) and not whole:
+        return [place for one in wanted for place in find(one)]
+    found = find(wanted)
+    return found if len(found) > 1 else found[0]
 
 
 def pick(labels: tuple[Label, ...], index: Indexer) -> tuple[Label, ...]:
@@ -85,7 +97,7 @@ def pick(labels: tuple[Label, ...], index: Indexer) -> tuple[Label, ...]:
 
 def check_index(owner: str, dim: str, length: int, index: Any) -> Indexer:
     """`index`, once it is known to fit an axis of this length."""
-    if isinstance(index, slice):
+    if isinstance(index, slice) and _is_range(index, length):
         return index
     if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
         if not -length <= index < length:
@@ -108,22 +120,39 @@ def check_index(owner: str, dim: str, length: int, index: Any) -> Indexer:
     return array if len(array) else array.astype(int)
 
 
-def _place(dim: str, labels: Sequence[Label], wanted: Any) -> int:
+def as_label(label: Any) -> Label:
+    """What may stand on an axis and in a file, for anything that an index may hold.
+
+    Dates become ISO text, the parts of a tuple are joined, and a missing label says so.
+    """
+    if isinstance(label, np.datetime64):
+        label = label.astype("M8[us]")
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or label != label:
+        return "missing"
+    if isinstance(label, (str, int, float)):
+        return label
+    if isinstance(label, tuple):
+        return " / ".join(str(as_label(part)) for part in label)
+    return str(label).removesuffix(" 00:00:00")
+
+
+def _is_range(index: slice, length: int) -> bool:
     try:
-        return list(labels).index(_plain(wanted))
-    except ValueError:
-        import difflib
-
-        close = difflib.get_close_matches(str(wanted), [str(label) for label in labels], n=1)
-        raise AxisError(
-            f"Axis {dim!r} has no label {wanted!r}",
-            allowed=[str(label) for label in labels],
-            fix=f"Did you mean {close[0]!r}?" if close else None,
-        ) from None
+        index.indices(length)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
+def _unknown(dim: str, labels: Sequence[Label], wanted: Any) -> AxisError:
+    close = difflib.get_close_matches(str(wanted), [str(label) for label in labels], n=1)
+    return AxisError(
+        f"Axis {dim!r} has no label {wanted!r}",
+        allowed=[str(label) for label in labels],
+        fix=f"Did you mean {close[0]!r}?" if close else None,
+    )
 
 
 def _repeated(labels: Sequence[Hashable]) -> list[str]:

@@ -199,13 +199,19 @@ class Curve(Explanation):
         columns: dict[str, np.ndarray] = {}
         for dim, places in zip(self.dims, grids, strict=True):
             labels = self.grid if dim == "point" else self._coords[dim]
-            name = self.feature if dim == "point" else dim
+            name = self._point_name if dim == "point" else dim
             kind = object if any(isinstance(label, str) for label in labels) else None
             columns[name] = np.array(labels, dtype=kind)[places.ravel()]
         columns["value"] = self.values.ravel()
         if self.band is not None:
             columns["low"], columns["high"] = self.band[0].ravel(), self.band[1].ravel()
         return columns
+
+    @property
+    def _point_name(self) -> str:
+        """The column of the grid: the feature's name, unless another column is called so."""
+        taken = self.feature in (*self.dims, "value", "low", "high")
+        return f"{self.feature} (feature)" if taken else self.feature
 
     def _headline(self) -> str:
         what = f" of {self.target}" if self.target else ""

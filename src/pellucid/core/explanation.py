@@ -19,12 +19,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pellucid.core.errors import MissingExtra, UnreadableFile
+from pellucid.core.errors import InvalidSetting, MissingExtra, UnreadableFile
 from pellucid.core.files import replacing
 from pellucid.core.provenance import Provenance
 
 SCHEMA = 1
 """The number of the file format; a reader refuses a higher one."""
+
+BACKENDS = ("pandas", "polars", "pyarrow")
+"""The libraries of frames that `to_frame` makes."""
 
 LARGEST_MEMBER = 4 << 30
 """Bytes that one array of a saved explanation may take: a guard against forged files."""
@@ -133,6 +136,8 @@ class Explanation(ABC):
 
         Raises
         ------
+        InvalidSetting
+            If there is no such library.
         MissingExtra
             If the library asked for is not installed.
         """
@@ -212,6 +217,8 @@ def frame(columns: Mapping[str, Any], backend: str | None = None) -> Any:
 
     if backend is None:
         backend = "pandas" if importlib.util.find_spec("pandas") else "pyarrow"
+    if backend not in BACKENDS:
+        raise InvalidSetting("There is no such library of frames", got=backend, allowed=BACKENDS)
     if importlib.util.find_spec(backend) is None:
         raise MissingExtra.of(backend, None, f"to_frame(backend={backend!r})")
     import narwhals as nw
@@ -252,4 +259,6 @@ def _jsonable(value: Any) -> Any:
 
 
 def _listed(array: np.ndarray) -> Any:
+    if array.dtype.kind == "M":
+        array = np.where(np.isnat(array), None, np.datetime_as_string(array))  # type: ignore[call-overload]
     return _jsonable(array.tolist())

@@ -13,6 +13,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.core.axes import as_label
 from pellucid.core.errors import ColumnMismatch, EmptyData, InvalidData, InvalidSetting, WrongType
 from pellucid.data.encode import Encoded, encode_arrow, encode_numpy, one_chunk, readable
 from pellucid.data.schema import refuse_duplicates
@@ -124,10 +125,20 @@ def _pandas(table: Any) -> Read:
         names=tuple(map(str, table.columns)),
         columns=tuple(_pandas_column(str(name), column) for name, column in table.items()),
         dtypes=(None,) * table.shape[1],
-        rows=table.index.to_numpy(),
+        rows=_row_labels(table.index),
         labels=table.columns,
         index=table.index,
     )
+
+
+def _row_labels(index: Any) -> npt.NDArray[Any]:
+    """Numbers as they are, and anything else as it may stand on an axis."""
+    values: npt.NDArray[Any] = index.to_numpy()
+    if values.dtype.kind in "iu":
+        return values
+    labels = np.empty(len(values), dtype=object)
+    labels[:] = [as_label(value) for value in values]
+    return labels
 
 
 def _pandas_column(name: str, column: Any) -> Encoded:

@@ -71,6 +71,7 @@ class Table:
         like: Table | None = None,
         schema: Schema | Mapping[str, Mapping[str, Any] | Column] | None = None,
         names: Sequence[str] | None = None,
+        own_order: bool = False,
     ) -> Table:
         """Read any kind of table.
 
@@ -86,6 +87,8 @@ class Table:
             ``{"job": {"kind": "ordinal", "categories": ["low", "high"]}}``.
         names : sequence of str, optional
             Column names for an array, else ``x0, x1, …`` (or those of `like`).
+        own_order : bool
+            Whether the columns stay in the order of `X` although `like` has another.
 
         Raises
         ------
@@ -121,10 +124,10 @@ class Table:
         if isinstance(X, Table):
             if like is None and schema is None and names is None:
                 return X
-            return _again(X, like, schema, names)
+            return _again(X, like, schema, names, own_order)
         if names is None and like is not None and _unnamed(X):
             names = like.names
-        return _build(read_frame(X, names), like, schema)
+        return _build(read_frame(X, names), like, schema, own_order)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -278,9 +281,13 @@ def _build(
     read: Read,
     like: Table | None,
     schema: Schema | Mapping[str, Mapping[str, Any] | Column] | None,
+    own_order: bool,
 ) -> Table:
     said = {} if schema is None else declarations(schema, read.names)
-    order = list(range(len(read.names))) if like is None else _order(read.names, like.names)
+    order = list(range(len(read.names)))
+    if like is not None:
+        theirs = _order(read.names, like.names)
+        order = order if own_order else theirs
     codes = np.empty((len(read.rows), len(order)))
     meanings, natives, notes = [], [], read.notes
     for place, j in enumerate(order):
@@ -311,6 +318,7 @@ def _again(
     like: Table | None,
     schema: Schema | Mapping[str, Mapping[str, Any] | Column] | None,
     names: Sequence[str] | None,
+    own_order: bool,
 ) -> Table:
     """The same rows under another meaning; what is not said again stays, unless `like` says it."""
     said = {} if schema is None else declarations(schema, table.names)
@@ -322,7 +330,7 @@ def _again(
     if names is None and table._frame.kind == "numpy":
         names = table.names
     read = read_frame(table.native(), names)
-    return _build(replace(read, rows=table.rows), like, known)
+    return _build(replace(read, rows=table.rows), like, known, own_order)
 
 
 def _order(given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:

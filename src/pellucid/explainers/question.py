@@ -94,8 +94,8 @@ class Question:
         origin = self.model.encoded_from
         if origin is None:
             raise CannotExplain(f"{self.model.name} mixes several columns into one")
-        fitted = self.model.columns or self.table.names
-        place = np.array([self.table.names.index(name) for name in fitted])
+        given = self.model.known_as(self.table.names)
+        place = np.array([given.index(name) for name in self.model.columns or given])
         return place[origin]
 
     @cached_property
@@ -257,6 +257,7 @@ def ask(
         like=reference,
         schema=schema if reference is None else None,
         names=_names_for(X, adapter),
+        own_order=True,
     )
     if reference is not None:
         reference = Table.of(reference, like=table)

@@ -95,6 +95,10 @@ class Model(ABC):
     def _outputs(self, X: Any, scale: str) -> Any:
         """The library's answer, `(sample,)` or `(sample, output)`, for arranged columns."""
 
+    def known_as(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """How the model spells these column names."""
+        return names
+
     def notes_on(self, scale: str) -> tuple[str, ...]:
         """The notes that matter for an explanation on this scale."""
         return tuple(note for note in self.notes if note != CLIPPED or scale == "logit")

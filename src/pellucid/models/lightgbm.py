@@ -113,11 +113,14 @@ class LightGBMModel(BoostedModel):
 
         return read(self._estimator)
 
+    def known_as(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """LightGBM writes a blank as _."""
+        return tuple(re.sub(r"\s", "_", name) for name in names) if self.columns else names
+
     def _arrange(self, X: Any) -> tuple[Any, tuple[str, ...]]:
         X = frames.framed(X)
-        if self.columns and frames.names(X) is not None:  # LightGBM writes a blank as _
-            X = frames.renamed(X, tuple(re.sub(r"\s", "_", n) for n in frames.names(X) or ()))
-        return super()._arrange(X)
+        given = frames.names(X)
+        return super()._arrange(X if given is None else frames.renamed(X, self.known_as(given)))
 
     def _find_classes(self) -> tuple[Any, ...] | None:
         if self.task != "classification":

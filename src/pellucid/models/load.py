@@ -158,7 +158,8 @@ def _read(path: Path) -> bytes:
         raise UnreadableFile(
             f"{path} cannot be read", got=error.strerror, fix="Check the path"
         ) from error
-    what = f"{size >> 20} MiB" if path.is_file() else "a folder"
+    kind = "a folder" if path.is_dir() else "no ordinary file"
+    what = f"{size >> 20} MiB" if path.is_file() else kind
     raise UnreadableFile(
         f"{path} cannot be read", got=what, allowed=f"a file of at most {LIMIT >> 20} MiB"
     )
@@ -167,9 +168,7 @@ def _read(path: Path) -> bytes:
 def _untrusted(file: ModelFile) -> UntrustedFile:
     if file.kind == "skops":
         extra = [name for name in file.imports if name not in REVIEWED_TYPES]
-        return UntrustedFile(
-            f"{file.path} holds types that nobody reviewed", got=extra, allowed="", fix=TRUST
-        )
+        return UntrustedFile(f"{file.path} holds types that nobody reviewed", got=extra, fix=TRUST)
     listed = file.imports or ("nothing by name",)
     return UntrustedFile(
         f"{file.path} is a pickle, and loading a pickle runs the code in it",

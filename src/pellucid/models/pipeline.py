@@ -16,7 +16,10 @@ from pellucid.models.sklearn_columns import is_sampler, trace
 from pellucid.models.sklearn_gaps import NAN, gaps_learnt
 from pellucid.models.trees import Trees
 
-MIXED = "Its encoded columns mix several of the table's, so exact tree and linear methods are out."
+MIXED = (
+    "Its encoded columns mix several of the table's, or nobody here knows where they come from, so "
+    "exact tree and linear methods are out."
+)
 
 
 def pipeline_model(source: Any) -> Model:

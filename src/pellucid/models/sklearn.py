@@ -142,7 +142,8 @@ class SklearnModel(Model):
     def _margins(self, X: Any) -> np.ndarray:
         out = np.asarray(self._estimator.decision_function(X))
         expected = len(self.classes or ())
-        if out.ndim == 2 and out.shape[1] != expected:
+        in_pairs = getattr(self._estimator, "decision_function_shape", None) == "ovo"
+        if out.ndim == 2 and (in_pairs or out.shape[1] != expected):
             raise CannotExplain(
                 f"{self.name} scores pairs of classes, not classes",
                 got=f"{out.shape[1]} scores for {expected} classes",

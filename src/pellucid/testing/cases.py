@@ -129,6 +129,18 @@ def plain_function() -> Case:
     return _case("plain_function", model, X, model(X), 3)
 
 
+def many_columns() -> Case:
+    """A function with interactions of more columns than a sampler can enumerate by default."""
+    inward, outward = _numbers(12, 8).T, _numbers(8, 1)[0]
+
+    def model(X: np.ndarray) -> np.ndarray:
+        return np.asarray(np.tanh(np.asarray(X, dtype=float)[:, :11] @ inward[:11]) @ outward)
+
+    X = _numbers(12)
+    case = _case("many_columns", model, X, model(X), 11)
+    return Case(**{**vars(case), "X": X[:3], "background": X[50:54], "y": case.y[:3]})
+
+
 CASES: dict[str, Callable[[], Case]] = {
     make.__name__: cache(make)
     for make in (
@@ -138,6 +150,7 @@ CASES: dict[str, Callable[[], Case]] = {
         boosting_with_missing_values,
         pipeline_with_categories,
         plain_function,
+        many_columns,
     )
 }
 """Every case by name; each is made once."""

@@ -20,7 +20,10 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import ColumnMismatch, EmptyData, PellucidError
 from pellucid.core.explanation import Explanation
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import ask
+from pellucid.explainers.shapley.exact_shap import marginal_game
 from pellucid.models.as_model import as_model
+from pellucid.perturb.marginal import enumerated
 from pellucid.testing.cases import CASES, Case
 
 Check = Callable[[Explainer, Case], None]
@@ -239,6 +242,29 @@ def the_error_is_honest(recipe: Explainer, case: Case) -> None:
     require(ratio < 2.0, f"values scatter {ratio:.1f} times as much as the error says")
 
 
+def the_output_is_the_models_own(recipe: Explainer, case: Case) -> None:
+    """The prediction that an answer states is that of the model, class by class."""
+    model = as_model(case.model)
+    for found in _ask(recipe, case):
+        if isinstance(found, Attribution) and found.output is not None:
+            own = model.predict(case.X, found.scale).reshape(found.output.shape)
+            require(alike(own, found.output), f"off by {np.abs(own - found.output).max():.2g}")
+
+
+def one_class_is_its_part_of_all(recipe: Explainer, case: Case) -> None:
+    """A class asked for alone gets what it gets among several; of two, the opposite."""
+    classes, whole = as_model(case.model).classes, _ask(recipe, case)[0]
+    if classes is None or not isinstance(whole, Attribution) or "sample" not in whole.dims:
+        return
+    for place, label in enumerate(classes):
+        alone = _ask(recipe, case, target=label)[0]
+        assert isinstance(alone, Attribution)
+        part = whole.isel(**{"class": place}).values if len(classes) > 2 else whole.values
+        sign = -1.0 if len(classes) == 2 and place == 0 else 1.0
+        require(alone.target == str(label), f"class {label} is called {alone.target}")
+        require(alike(sign * part, alone.values), f"class {label} alone gets other values")
+
+
 def efficiency(recipe: Explainer, case: Case) -> None:
     """Law: base and shares add up to the prediction."""
     for found in _lawful(recipe, case, "efficiency"):
@@ -299,6 +325,19 @@ def planted_truth(recipe: Explainer, case: Case) -> None:
     require(np.all(off <= allowed), f"off by {off.max():.2g} from the closed form")
 
 
+def shapley_values(recipe: Explainer, case: Case) -> None:
+    """Law: the four axioms leave one answer, which enumeration knows."""
+    if not {"efficiency", "dummy", "symmetry", "linearity"} <= recipe.laws:
+        return
+    question = ask(case.model, case.X, background=case.background)
+    truth, _ = marginal_game(question, None).shapley(enumerated)
+    found = _ask(recipe, case)[0]
+    assert isinstance(found, Attribution)
+    off = np.abs(found.values - truth.reshape(found.values.shape))
+    allowed = 1e-9 * max(1.0, float(np.abs(truth).max())) + 5 * float(np.max(found.error))
+    require(off.max() <= allowed, f"off by {off.max():.2g} from enumeration")
+
+
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
@@ -315,11 +354,14 @@ CHECKS: dict[str, Check] = {
         values_are_finite_and_labelled,
         evaluations_are_counted,
         the_error_is_honest,
+        the_output_is_the_models_own,
+        one_class_is_its_part_of_all,
         efficiency,
         dummy,
         symmetry,
         linearity,
         planted_truth,
+        shapley_values,
     )
 }
 """Every check by name."""

@@ -1,12 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pellucid.core.errors import UnknownName
 from pellucid.explainers.effect.ale import ALE
 from pellucid.explainers.effect.partial_dependence import PartialDependence
+from pellucid.maths.accumulated_effects import accumulate
 from twins.ale import ale as twin
 from twins.ale import ale_of_levels
 
@@ -194,3 +196,12 @@ def test_dates_are_counted_in_days():
 def test_an_unknown_column_is_named():
     with pytest.raises(UnknownName, match="Did you mean 'a'"):
         ALE(feature="A").explain(lambda T: np.asarray(T["a"]), correlated(20))
+
+
+def test_the_error_of_one_gap_is_that_of_a_mean():
+    """Half the difference lies on either side of the centre, and all rows lie alike."""
+    delta, rows = np.array([[1.0], [2.0], [6.0]]), np.arange(3)
+    place = sparse.csr_array(np.full((3, 2), 0.5))
+    values, error = accumulate(rows, np.zeros(3, dtype=int), delta, place)
+    np.testing.assert_allclose(values[:, 0], [-1.5, 1.5])
+    np.testing.assert_allclose(error[:, 0], delta.std(ddof=1) / np.sqrt(3) / 2)

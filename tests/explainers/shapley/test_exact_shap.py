@@ -142,3 +142,22 @@ def test_a_background_size_that_is_no_number_of_rows_is_refused(bad: object) -> 
 
 def np_sum(X: np.ndarray) -> np.ndarray:
     return np.asarray(X).sum(axis=1)
+
+
+def test_a_part_of_the_background_is_drawn_at_random() -> None:
+    rows = np.arange(400.0)[:, None]
+    method = ExactSHAP(max_background=50)
+    base = [
+        pel.explain(lambda X: X[:, 0], rows[:1], method=method, background=rows, seed=s).base[0]
+        for s in range(40)
+    ]
+    assert len(set(base)) == 40
+    error = rows.std(ddof=1) * np.sqrt((1 / 50 - 1 / 400) / 40)
+    assert abs(np.mean(base) - rows.mean()) < 4 * error
+
+
+@pytest.mark.parametrize(("columns", "method"), [(12, "exact_shap"), (13, "kernel_shap")])
+def test_by_default_up_to_twelve_columns_are_enumerated(columns: int, method: str) -> None:
+    X = np.random.default_rng(0).normal(size=(6, columns))
+    found = pel.explain(lambda X: X.sum(axis=1), X[:1], background=X[1:3], seed=0)
+    assert found.method == method

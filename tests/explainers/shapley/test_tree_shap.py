@@ -32,7 +32,7 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
 import pellucid as pel
@@ -489,3 +489,26 @@ def test_a_column_that_no_tree_reads_gets_exactly_nothing() -> None:
     for background in (None, FRAME.iloc[:30]):
         found = pel.explain(model, FRAME, background=background)
         assert not found.sel(feature="debt").values.any()
+
+
+def test_blanks_in_column_names_which_lightgbm_replaces_do_no_harm() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(200, 3)), columns=["body mass", "bill_length", "a b c"])
+    model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1).fit(rows, rows["body mass"])
+    for background in (None, rows):
+        found = pel.explain(model, rows.head(4), background=background)
+        assert found.features == ("body mass", "bill_length", "a b c")
+        assert found.top(1).features == ("body mass",)
+        np.testing.assert_allclose(found.output, model.predict(rows.head(4)))
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pel.Table.of])
+def test_columns_keep_the_order_of_the_rows_whatever_that_of_the_background(convert: Any) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(80, 3)), columns=["a", "b", "c"])
+    model = DecisionTreeRegressor(max_depth=4).fit(rows, rows["a"] + 2 * rows["b"])
+    turned = rows[["c", "a", "b"]]
+    found = pel.explain(model, convert(turned.head(4)), background=rows)
+    assert found.features == ("c", "a", "b")
+    straight = pel.explain(model, rows.head(4), background=rows)
+    np.testing.assert_allclose(found.values, straight.values[:, [2, 0, 1]], atol=1e-12)
