@@ -379,3 +379,10 @@ def test_output_files_can_be_read_by_others_as_the_system_says(cli, shelf, tmp_p
     finally:
         os.umask(mask)
     assert output.stat().st_mode & 0o777 == 0o644
+
+
+def test_python_m_pellucid_is_the_command() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "pellucid", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == f"pellucid {pel.__version__}"

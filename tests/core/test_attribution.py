@@ -313,3 +313,11 @@ def test_a_forged_file_is_named(tmp_path: Path, name: str, content: bytes | tupl
             archive.writestr(member, own)
     with pytest.raises(UnreadableFile, match=r"forged\.pel"):
         Explanation.load(tmp_path / "forged.pel")
+
+
+def test_some_of_the_shares_do_not_claim_to_add_up() -> None:
+    whole = attribution()
+    for part in (whole.top(2), whole.sel(feature=["age"]), whole.isel(feature=0)):
+        with pytest.raises(AxisError, match="cannot add up"):
+            part.gap()
+    assert np.allclose(whole.isel(feature=[2, 0, 1]).gap(), whole.gap())

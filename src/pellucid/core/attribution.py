@@ -120,7 +120,7 @@ class Attribution(Explanation):
     def top(self, k: int) -> Attribution:
         """The `k` features with the greatest mean magnitude, greatest first.
 
-        The other shares are left out, so what remains no longer adds up to the output.
+        The other shares are left out; what remains does not add up, so base and output go.
         """
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidSetting("top() keeps a number of features", got=repr(k), allowed="k ≥ 1")
@@ -191,6 +191,8 @@ class Attribution(Explanation):
             for name in ("base", "output"):
                 given = getattr(self, name)
                 changes[name] = None if given is None else given[(slice(None),) * at + (index,)]
+        elif set(coords.get(dim, ())) != set(self.coords[dim]):
+            changes.update(base=None, output=None)  # some of the shares do not add up
         if dim == "sample" and self.inputs is not None:
             changes["inputs"] = {name: column[index] for name, column in self.inputs.items()}
         return replace(self, **changes)

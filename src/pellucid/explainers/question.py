@@ -182,6 +182,12 @@ class Question:
         error : array of shape (sample, feature, output), optional
             Standard errors; zero where exact.
         """
+        if not np.all(np.isfinite(values)):
+            raise CannotExplain(
+                f"The shares of {self.model.name} are not finite numbers",
+                got=f"{int((~np.isfinite(values)).sum())} of {values.size}",
+                fix="The model's outputs are too large to be averaged: scale or clip them",
+            )
         dims: tuple[str, ...] = ("sample", "feature")
         coords: dict[str, Sequence[Label]] = {
             "sample": list(self.table.rows),

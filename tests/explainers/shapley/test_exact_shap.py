@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.core.errors import InvalidSetting
+from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.core.seeds import generator
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
 from twins.shapley_enumeration import marginal_worth, shapley_values
@@ -161,3 +161,10 @@ def test_by_default_up_to_twelve_columns_are_enumerated(columns: int, method: st
     X = np.random.default_rng(0).normal(size=(6, columns))
     found = pel.explain(lambda X: X.sum(axis=1), X[:1], background=X[1:3], seed=0)
     assert found.method == method
+
+
+def test_a_model_too_large_to_be_averaged_is_refused() -> None:
+    X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    huge = np.finfo(float).max
+    with np.errstate(all="ignore"), pytest.raises(CannotExplain, match="not finite"):
+        pel.explain(lambda X: np.where(X[:, 0] > 2, huge, -huge), X, method="exact_shap")
