@@ -144,9 +144,11 @@ class Crowd(Honest):
 class Gaps(Honest):
     """Leaves a value out."""
 
-    def twist(self, question: Question, values: np.ndarray, base: np.ndarray) -> Any:
+    def explain(self, model: Any, X: Any, **given: Any) -> Any:
+        found = super().explain(model, X, **given)
+        values = found.values.copy()
         values[0, 0] = np.nan
-        return values, base, None
+        return replace(found, values=values)
 
 
 class Freeloader(Honest):

@@ -202,7 +202,10 @@ def other_columns_are_refused(recipe: Explainer, case: Case) -> None:
 
 def one_row_is_enough(recipe: Explainer, case: Case) -> None:
     """A single row can be explained."""
-    found = _ask(recipe, case, X=case.X[:1], y=case.y[:1])
+    try:
+        found = _ask(recipe, case, X=case.X[:1], y=case.y[:1])
+    except PellucidError as error:
+        raise ConformanceError(f"one row raised {error!r}") from error
     require(np.all(np.isfinite(numbers(found))), "values are not finite")
 
 
