@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import doctest
+import importlib
 import io
 import re
 import shlex
@@ -132,3 +134,17 @@ def test_the_guide_to_adding_a_method_is_true(monkeypatch: pytest.MonkeyPatch) -
     recipe = registry.find("pellucid.explainers", path.stem)()
     check_recipe(recipe)  # type: ignore[arg-type]
     exec(usage.replace("MyMethod", type(recipe).__name__), {type(recipe).__name__: type(recipe)})
+
+
+def with_examples() -> list[str]:
+    """Modules with an example in a docstring."""
+    source = ROOT / "src"
+    files = [path for path in sorted(source.rglob("*.py")) if ">>> " in path.read_text()]
+    return [".".join(path.relative_to(source).with_suffix("").parts) for path in files]
+
+
+@pytest.mark.parametrize("module", with_examples())
+def test_the_examples_in_docstrings_are_true(module: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(module))
+    assert tried > 0
+    assert failed == 0
