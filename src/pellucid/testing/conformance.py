@@ -21,7 +21,7 @@ from pellucid.core.errors import ColumnMismatch, EmptyData, PellucidError
 from pellucid.core.explanation import Explanation
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import ask
-from pellucid.explainers.shapley.exact_shap import marginal_game
+from pellucid.explainers.shapley.game import marginal_game
 from pellucid.models.as_model import as_model
 from pellucid.perturb.marginal import enumerated
 from pellucid.testing.cases import CASES, Case

@@ -9,7 +9,8 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.perturb.marginal import MarginalGame, Plan, enumerated
+from pellucid.explainers.shapley.game import evaluations, marginal_game
+from pellucid.perturb.marginal import Plan, enumerated
 
 MOST_PLAYERS = 20
 """Columns that can be enumerated: 2^20 coalitions are a million worths for each row."""
@@ -59,24 +60,6 @@ class ExactSHAP(Explainer):
         game = marginal_game(question, self.max_background)
         values, _ = game.shapley(_all_coalitions)
         return question.attribution(values, game.base)
-
-
-def marginal_game(question: Question, max_background: int | None) -> MarginalGame:
-    """The game in which removed columns take their values from the background."""
-    return MarginalGame(
-        predict=question.predict,
-        rows=question.table.codes,
-        output=question.output,
-        background=question.reference(max_background),
-        batch_size=question.work.batch_size,
-    )
-
-
-def evaluations(question: Question, coalitions: int, max_background: int | None) -> int:
-    """Rows to predict when every explained row takes this many coalitions."""
-    rows = question.table if question.background is None else question.background
-    reference = min(len(rows), max_background or len(rows))
-    return reference + len(question.table) * (1 + (coalitions - 2) * reference)
 
 
 def _all_coalitions(players: int) -> Plan:

@@ -6,22 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
-from pellucid.core.errors import InvalidSetting
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.exact_shap import evaluations, marginal_game
+from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.maths.coalitions import distinct, sampled_pairs
 from pellucid.maths.shapley_regression import ShapleyRegression
-from pellucid.perturb.marginal import Plan, enumerated, odd_half
+from pellucid.perturb.marginal import Plan, odd_half
 
 PAIRS_AT_ONCE = 2048
 """Pairs in one regression, whose cost grows with their cube; more are cut into several."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class KernelSHAP(Explainer):
+class KernelSHAP(Sampler):
     """Shapley values by regression of the worth of coalitions on who is in them.
 
     A removed column takes its values from the background rows.
@@ -67,25 +63,7 @@ class KernelSHAP(Explainer):
     paper = "arXiv:1705.07874"
     cost = "budget × background rows, per row"
 
-    budget: int = 2048
-    max_background: int | None = 100
-
-    def __post_init__(self) -> None:
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background)
-
-    def compute(self, question: Question) -> Attribution:
-        game = marginal_game(question, self.max_background)
-        values, error = game.shapley(lambda players: self._plan(question, players))
-        return question.attribution(values, game.base, error)
-
-    def _plan(self, question: Question, players: int) -> Plan:
-        with_room(paired_budget(players), self.budget, players, "KernelSHAP")
-        if self.budget.bit_length() > players:
-            return enumerated(players)
+    def sample(self, question: Question, players: int) -> Plan:
         pairs = (self.budget - 2) // 2
         parts = -(-pairs // PAIRS_AT_ONCE)
         samples = [
@@ -97,28 +75,6 @@ class KernelSHAP(Explainer):
             for part in range(parts)
         ]
         return _regressions(samples)
-
-
-def with_room(least: int, budget: int, players: int, method: str) -> None:
-    """Refuse a budget below what a sampler needs for this many players.
-
-    Raises
-    ------
-    InvalidSetting
-        Saying the least budget.
-    """
-    if budget < least:
-        raise InvalidSetting(
-            f"{method} cannot say its error for {players} columns with this budget",
-            got=f"budget={budget}",
-            allowed=f"budget ≥ {least}",
-            fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
-        )
-
-
-def paired_budget(players: int) -> int:
-    """The least budget: nobody, everybody and two pairs for each player but one, or everything."""
-    return int(min(4 * players - 2, 2**players))
 
 
 def _regressions(samples: list[tuple[np.ndarray, np.ndarray]]) -> Plan:

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.exact_shap import evaluations, marginal_game
-from pellucid.explainers.shapley.kernel_shap import paired_budget, with_room
+from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.maths.coalitions import antithetic_orders, distinct, prefixes
 from pellucid.maths.shapley_regression import widening
-from pellucid.perturb.marginal import Plan, enumerated, odd_half
+from pellucid.perturb.marginal import Plan, odd_half
 
 
 @dataclass(frozen=True, kw_only=True)
-class PermutationSHAP(Explainer):
+class PermutationSHAP(Sampler):
     """Shapley values as mean contributions of columns that join one after the other.
 
     Orders are drawn in pairs, one the reverse of the other. A removed column takes its values from
@@ -60,25 +56,7 @@ class PermutationSHAP(Explainer):
     paper = "doi:10.1007/s10115-013-0679-x"
     cost = "budget × background rows, per row"
 
-    budget: int = 2048
-    max_background: int | None = 100
-
-    def __post_init__(self) -> None:
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background)
-
-    def compute(self, question: Question) -> Attribution:
-        game = marginal_game(question, self.max_background)
-        values, error = game.shapley(lambda players: self._plan(question, players))
-        return question.attribution(values, game.base, error)
-
-    def _plan(self, question: Question, players: int) -> Plan:
-        with_room(paired_budget(players), self.budget, players, "PermutationSHAP")
-        if self.budget.bit_length() > players:
-            return enumerated(players)
+    def sample(self, question: Question, players: int) -> Plan:
         pairs = (self.budget - 2) // (2 * (players - 1))
         return _walks(antithetic_orders(players, pairs, question.rng("orders", players)))
 
