@@ -141,6 +141,11 @@ class Question:
         )
         return rows[np.sort(chosen)]
 
+    def reference_size(self, most: int | None) -> int:
+        """How many rows `reference` gives."""
+        rows = self.table if self.background is None else self.background
+        return min(len(rows), most or len(rows))
+
     def rng(self, *purpose: str | int) -> np.random.Generator:
         """A random stream for one purpose; the seed is then part of the provenance."""
         self.drawn = True

@@ -96,8 +96,7 @@ class ALE(Explainer):
         whole_number("max_background", self.max_background, 2, optional=True)
 
     def work(self, question: Question) -> int:
-        rows = question.table if question.background is None else question.background
-        most = min(len(rows), self.max_background or len(rows))
+        most = question.reference_size(self.max_background)
         return most * (1 + 2 * len(chosen(question, self.feature)))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:

@@ -88,8 +88,7 @@ class PartialDependence(Explainer):
         whole_number("max_background", self.max_background, 2, optional=True)
 
     def work(self, question: Question) -> int:
-        rows = question.table if question.background is None else question.background
-        most = min(len(rows), self.max_background or len(rows))
+        most = question.reference_size(self.max_background)
         return most * self.points * len(chosen(question, self.feature))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:

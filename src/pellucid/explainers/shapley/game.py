@@ -19,6 +19,5 @@ def marginal_game(question: Question, max_background: int | None) -> MarginalGam
 
 def evaluations(question: Question, coalitions: int, max_background: int | None) -> int:
     """Rows to predict when every explained row takes this many coalitions."""
-    rows = question.table if question.background is None else question.background
-    reference = min(len(rows), max_background or len(rows))
+    reference = question.reference_size(max_background)
     return reference + len(question.table) * (1 + (coalitions - 2) * reference)
