@@ -3,6 +3,7 @@
 # make bench  side by side with the peers
 PYTHON ?= python3
 VENV   := .venv
+PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
@@ -20,7 +21,7 @@ style: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/test
+bench: $(VENV)/bench $(PEERS)/made
 	$(BIN)/python benchmarks/run.py
 
 $(BIN)/python:
@@ -36,6 +37,16 @@ $(VENV)/test: pyproject.toml | $(BIN)/python
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(MAKE) chromium
 	@touch $(VENV)/base $@
 
+$(VENV)/bench: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+# Peers that hold other libraries back live in an environment of their own.
+$(PEERS)/made:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet anchor-exp dalex lime scikit-learn
+	@touch $@
+
 .PHONY: chromium
 chromium:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -43,4 +54,4 @@ chromium:
 	else echo "The browser tests need Chromium: install it with your package manager."; exit 1; fi
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -159,6 +159,39 @@ def explain(
     )  # fmt: skip
 
 
+@app.command(epilog="Example: pellucid reasons m.json refused.csv --reference all.csv --cutoff 0.5")
+def reasons(
+    model: options.Model,
+    data: options.Data,
+    reference: options.Reference,
+    output: options.Answers = Path("reasons.parquet"),
+    cutoff: options.Cutoff = None,
+    nearest: options.Nearest = None,
+    most: options.Most = 4,
+    adverse: options.Adverse = "higher",
+    target: options.LeftOut = None,
+    class_: options.Class = None,
+    scale: options.Scale = "auto",
+    group: options.Together = None,
+    correlated: options.Correlated = None,
+    trust: options.Trust = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Give the principal reasons for each row's decision, exact and always the same.
+
+    The reference is a fixed population, such as the applicants just accepted; a feature that
+    helped is never a reason.
+    """
+    from pellucid.cli.reasons import run_reasons
+
+    run_reasons(
+        model, data, reference, output, cutoff=cutoff, nearest=nearest, most=most, adverse=adverse,
+        target=target, class_=class_, scale=scale, group=group, correlated=correlated, trust=trust,
+        seed=seed, json=json,
+    )  # fmt: skip
+
+
 @app.command(epilog="Example: pellucid methods model.json --json")
 def methods(
     model: options.AnyModel = None,

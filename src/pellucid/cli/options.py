@@ -51,6 +51,38 @@ Picture = Annotated[
 ]
 Background = Annotated[Path | None, _path(help="Reference rows, such as the training data.")]
 
+Reference = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE",
+        readable=False,
+        show_default=False,
+        help="Whom they are compared with: all rows are used.",
+    ),
+]
+Answers = Annotated[Path, _path("-o", "--output", help="A .parquet or .pel file.")]
+Cutoff = Annotated[
+    float | None,
+    typer.Option(metavar="P", help="Compare with those on the good side of this answer."),
+]
+Nearest = Annotated[
+    int | None, typer.Option(metavar="N", help="With --cutoff: with the N nearest to it.")
+]
+Most = Annotated[int, typer.Option("-k", "--most", metavar="N", help="Reasons for each row.")]
+Adverse = Annotated[
+    str, typer.Option(metavar="SIDE", help="Which answers are bad: higher or lower.")
+]
+Together = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="NAME=A,B", help="Columns explained as one. May be given repeatedly."
+    ),
+]
+Correlated = Annotated[
+    float | None,
+    typer.Option(metavar="R", help="Explain columns as one that correlate by R or more."),
+]
+
 Target = Annotated[
     str,
     typer.Option(

@@ -256,7 +256,7 @@ class Attribution(Explanation):
             *[np.arange(len(self.coords[dim])) for dim in self.dims], indexing="ij", copy=False
         )
         columns: dict[str, np.ndarray] = {
-            dim: _label_column(self.coords[dim])[grid.ravel()]
+            dim: axes.column(self.coords[dim])[grid.ravel()]
             for dim, grid in zip(self.dims, grids, strict=True)
         }
         columns["value"] = self.values.ravel()
@@ -287,12 +287,3 @@ class Attribution(Explanation):
             for i in order
         ]
         return [player, "value" if one else "mean magnitude", "error"], rows
-
-
-def _label_column(labels: Sequence[Label]) -> np.ndarray:
-    """Labels as one column that every library of frames can type: mixed kinds become text."""
-    kinds = {type(label) for label in labels}
-    for fits, dtype in (({bool}, bool), ({int}, np.int64), ({int, float}, np.float64)):
-        if kinds <= fits:
-            return np.array(labels, dtype=dtype)
-    return np.array([str(label) for label in labels], dtype=object)

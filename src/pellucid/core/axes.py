@@ -138,6 +138,15 @@ def as_label(label: Any) -> Label:
     return str(label).removesuffix(" 00:00:00")
 
 
+def column(labels: Sequence[Label]) -> np.ndarray:
+    """Labels as one column that every library of frames can type: mixed kinds become text."""
+    kinds = {type(label) for label in labels}
+    for fits, dtype in (({bool}, bool), ({int}, np.int64), ({int, float}, np.float64)):
+        if kinds <= fits:
+            return np.array(labels, dtype=dtype)
+    return np.array([str(label) for label in labels], dtype=object)
+
+
 def _is_range(index: slice, length: int) -> bool:
     try:
         index.indices(length)

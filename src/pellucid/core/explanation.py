@@ -1,6 +1,6 @@
 """The base of all explanations: provenance, saving, loading and showing in a notebook.
 
-The kinds are final: `Attribution`, `Curve` and `Scores`. An explanation never changes; each verb
+The kinds are final: `Attribution`, `Curve`, `Rules` and `Scores`. An explanation never changes; each verb
 returns a new one.
 """
 

@@ -34,6 +34,8 @@ class Provenance:
         The seed used, also when none was given; `None` for methods that draw no random numbers.
     version : str
         The version of Pellucid.
+    groups : Mapping of str to tuple of str
+        Groups of columns that were explained as one, if there are any.
     notes : tuple of str
         What a reader must know: every guard that changed the answer, every assumption.
     """
@@ -50,6 +52,7 @@ class Provenance:
     seconds: float = 0.0
     seed: int | None = None
     version: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def note(self, *sentences: str) -> Provenance:
@@ -59,9 +62,12 @@ class Provenance:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able dictionary."""
-        return {**asdict(self), "params": dict(self.params), "notes": list(self.notes)}
+        groups = {name: list(columns) for name, columns in self.groups.items()}
+        plain = {"params": dict(self.params), "groups": groups, "notes": list(self.notes)}
+        return {**asdict(self), **plain}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Provenance:
         """The inverse of `to_dict`."""
-        return cls(**{**given, "notes": tuple(given["notes"])})
+        groups = {name: tuple(columns) for name, columns in given.get("groups", {}).items()}
+        return cls(**{**given, "groups": groups, "notes": tuple(given["notes"])})

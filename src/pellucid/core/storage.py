@@ -16,9 +16,13 @@ from pellucid.core.curve import Curve
 from pellucid.core.errors import PellucidError, UnreadableFile
 from pellucid.core.explanation import LARGEST_MEMBER, SCHEMA, Explanation
 from pellucid.core.provenance import Provenance
+from pellucid.core.reasons import Reasons
+from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
 
-KINDS: dict[str, type[Explanation]] = {kind.kind: kind for kind in (Attribution, Curve, Scores)}
+KINDS: dict[str, type[Explanation]] = {
+    kind.kind: kind for kind in (Attribution, Curve, Reasons, Rules, Scores)
+}
 """Every kind that a file may hold, by the word it is stored under."""
 
 

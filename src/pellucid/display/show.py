@@ -12,6 +12,7 @@ from pellucid.core.axes import Label
 from pellucid.core.curve import Curve
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.core.explanation import Explanation
+from pellucid.core.reasons import Reasons
 from pellucid.core.registry import modules
 from pellucid.core.scores import Scores
 from pellucid.display import figure
@@ -45,12 +46,13 @@ def show(
     Without `kind`, the picture follows from the axes: an attribution of many rows is a
     ``"beeswarm"``, of one row a ``"waterfall"``, without rows or with several classes a ``"bar"``;
     a curve along predicted probabilities is a ``"calibration"``, any other a ``"curve"``; scores
-    of predicted against actual classes are a ``"confusion"``, any others ``"scores"``; two
+    of predicted against actual classes are a ``"confusion"``, any others ``"scores"``; reasons are
+    a picture of one row, or of how often each comes; two
     attributions are an ``"agreement"``, several curves a grid.
 
     Parameters
     ----------
-    explanation : Attribution, Curve, Scores, or a sequence of them
+    explanation : Attribution, Curve, Reasons, Scores, or a sequence of them
         What to draw.
     kind : str, optional
         The picture, by the name of its file in ``pellucid.display.charts``.
@@ -141,7 +143,7 @@ def _kind_of(explanation: Any) -> str:
     raise InvalidSetting(
         "This cannot be drawn",
         got=type(explanation).__name__,
-        allowed="an Attribution, Curve or Scores, two Attributions, or several Curves",
+        allowed="an Attribution, Curve, Reasons or Scores, two Attributions, or several Curves",
     )
 
 
@@ -152,6 +154,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
         return "calibration" if explanation.feature == calibration.FEATURE else "curve"
     if isinstance(explanation, Scores):
         return "confusion" if confusion.is_confusion(explanation) else "scores"
+    if isinstance(explanation, Reasons):
+        return "reasons"
     if not isinstance(explanation, Attribution):
         return "agreement"
     if "intervals" in options:

@@ -79,4 +79,4 @@ def best_method(question: Question) -> Explainer:
         if recipe.obstacle(question.model, question.scale) is None:
             return recipe
     name, most = ENUMERATED
-    return recipe_named(name if len(question.table.names) <= most else OTHERWISE)
+    return recipe_named(name if len(question.player_names) <= most else OTHERWISE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ def explain(
     scale: str = "auto",
     budget: int | None = None,
     seed: int | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
     batch_size: int = BATCH_ROWS,
     threads: int | None = None,
@@ -60,6 +61,9 @@ def explain(
         Coalitions evaluated per row, for methods that sample.
     seed : int, optional
         Makes the result repeatable. Drawn, and recorded, if not given.
+    groups : Mapping of str to columns, optional
+        Columns to be explained as one, such as ``{"money": ["income", "savings"]}``; see
+        `pellucid.correlated_groups`. Others stand for themselves.
     schema : Schema or Mapping, optional
         Corrections to the inferred kinds, units and limits of columns.
     batch_size : int
@@ -107,6 +111,7 @@ def explain(
         y=y,
         target=target,
         scale=scale,
+        groups=groups,
         schema=schema,
         seed=seed,
         batch_size=batch_size,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from pellucid.core.errors import CannotExplain
+from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.core.explanation import Explanation
 from pellucid.core.recipe import Recipe
 from pellucid.data.schema import Schema
@@ -29,6 +29,9 @@ class Explainer(Recipe, ABC):
 
     labels: ClassVar[bool] = False
     """Whether the method needs the true answers, ``y``."""
+
+    takes_groups: ClassVar[bool] = False
+    """Whether columns may be explained as groups: values then stand for `Question.player_names`."""
 
     measures: ClassVar[str | None] = None
     """What the values are measured in, such as ``"loss"``; by default the scale of the output."""
@@ -59,6 +62,7 @@ class Explainer(Recipe, ABC):
         y: Any = None,
         target: Any = None,
         scale: str = "auto",
+        groups: Mapping[str, Sequence[str]] | None = None,
         schema: Schema | Mapping[str, Any] | None = None,
         seed: int | None = None,
         batch_size: int = BATCH_ROWS,
@@ -76,6 +80,7 @@ class Explainer(Recipe, ABC):
             y=y,
             target=target,
             scale=scale,
+            groups=groups,
             schema=schema,
             seed=seed,
             batch_size=batch_size,
@@ -93,6 +98,12 @@ class Explainer(Recipe, ABC):
                 f"{type(self).__name__} cannot explain {question.model.name}: {reason}",
                 got=f"can: {', '.join(sorted(question.model.can))}",
                 allowed=fitting(question.model, question.scale),
+            )
+        if question.playing.groups and not self.takes_groups:
+            raise InvalidSetting(
+                f"{type(self).__name__} explains single columns",
+                got=f"groups={list(question.playing.groups)}",
+                fix="Leave groups out, or choose a method of Shapley values",
             )
         if self.labels and question.y is None:
             raise CannotExplain(

@@ -21,6 +21,7 @@ from pellucid.core.seeds import generator, resolve_seed
 from pellucid.data.schema import Schema
 from pellucid.data.table import Table
 from pellucid.engine.work import BATCH_ROWS, Work
+from pellucid.explainers.players import Players
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
 
@@ -56,6 +57,8 @@ class Question:
         The meter and the batches.
     threads : int
         Threads for compiled kernels.
+    playing : Players
+        The user's columns, or groups of them, between which the output is shared out.
     notes : list of str
         What a reader must know about the answer.
     drawn : bool
@@ -73,6 +76,7 @@ class Question:
     seed: int
     work: Work
     threads: int
+    playing: Players
     notes: list[str] = field(default_factory=list)
     drawn: bool = False
 
@@ -89,14 +93,24 @@ class Question:
         return self.model.encode(self.table.native(codes))
 
     @property
+    def player_names(self) -> tuple[str, ...]:
+        """The players: the user's columns, or the groups of them."""
+        return self.playing.names
+
+    @property
+    def player_of(self) -> np.ndarray:
+        """The player that holds each of the user's columns, shape (feature,)."""
+        return self.playing.of
+
+    @property
     def players(self) -> np.ndarray:
-        """The user's column that each encoded column comes from, shape (encoded column,)."""
+        """The player that holds each encoded column, shape (encoded column,)."""
         origin = self.model.encoded_from
         if origin is None:
             raise CannotExplain(f"{self.model.name} mixes several columns into one")
         given = self.model.known_as(self.table.names)
         place = np.array([given.index(name) for name in self.model.columns or given])
-        return place[origin]
+        return self.player_of[place[origin]]
 
     @cached_property
     def output(self) -> np.ndarray:
@@ -180,11 +194,11 @@ class Question:
 
         Parameters
         ----------
-        values : array of shape (sample, feature, output)
+        values : array of shape (sample, player, output)
             The shares, already said for the explained class.
         base : array of shape (output,) or (sample, output)
             The output they start from.
-        error : array of shape (sample, feature, output), optional
+        error : array of shape (sample, player, output), optional
             Standard errors; zero where exact.
         """
         if not np.all(np.isfinite(values)):
@@ -196,9 +210,9 @@ class Question:
         dims: tuple[str, ...] = ("sample", "feature")
         coords: dict[str, Sequence[Label]] = {
             "sample": list(self.table.rows),
-            "feature": self.table.names,
+            "feature": self.player_names,
         }
-        output = self.output
+        output, columns = self.output, self.table.columns()
         if self.many:
             dims = (*dims, self.output_axis)
             coords[self.output_axis] = self.labels
@@ -212,7 +226,7 @@ class Question:
             base=np.broadcast_to(base, output.shape),
             output=output,
             error=error,  # type: ignore[arg-type]
-            inputs=self.table.columns(),
+            inputs={**columns, **self.playing.held(columns)},
             provenance=Provenance(method=""),
         )
 
@@ -233,6 +247,7 @@ class Question:
             seconds=self.work.elapsed,
             seed=self.seed if self.drawn else None,
             version=__version__,
+            groups=self.playing.groups,
             notes=tuple(self.notes),
         )
 
@@ -245,6 +260,7 @@ def ask(
     y: Any = None,
     target: Any = None,
     scale: str = "auto",
+    groups: Mapping[str, Sequence[str]] | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
     seed: int | None = None,
     batch_size: int = BATCH_ROWS,
@@ -289,6 +305,7 @@ def ask(
         seed=resolve_seed(seed),
         work=Work(batch_size=batch_size, limit=max_evaluations, seconds=max_seconds),
         threads=_threads(threads),
+        playing=Players.among(table.names, groups),
         notes=notes,
     )
 

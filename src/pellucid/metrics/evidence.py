@@ -89,7 +89,7 @@ class Evidence:
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the features."""
-        return self.question.table.names
+        return self.question.player_names
 
     @property
     def scale(self) -> str:
@@ -163,12 +163,13 @@ class Evidence:
             seed=seed,
         )
         found = self.recipe.answer(asked, progress=False)
-        if not isinstance(found, Attribution) or found.values.shape[:2] != table.shape:
+        shape = (len(rows), len(self.features))
+        if not isinstance(found, Attribution) or found.values.shape[:2] != shape:
             raise CannotExplain(
                 f"{self.recipe.name()} gave no attribution when it was run again",
                 got=type(found).__name__,
             )
-        return self.pick(found.values.reshape(*table.shape, -1), rows)
+        return self.pick(found.values.reshape(*shape, -1), rows)
 
     def affordable(self, runs: int, budget: int) -> np.ndarray:
         """Which rows can be explained `runs` times for `budget` evaluations; at least one."""

@@ -47,13 +47,14 @@ def gather(
         background=background,
         target=_target(attribution, target),
         scale=attribution.scale,
+        groups=attribution.provenance.groups or None,
         schema=schema,
         seed=attribution.seed if attribution.seed is not None else seed,
         batch_size=batch_size,
         threads=threads,
     )
     question = _outputs(question, attribution)
-    attribution = _in_order(attribution, question.table)
+    attribution = _in_order(attribution, question.player_names)
     _match(attribution, question)
     recipe, unrepeatable = _recipe(attribution, method)
     first = question
@@ -126,17 +127,17 @@ def _outputs(question: Question, attribution: Attribution) -> Question:
     )
 
 
-def _in_order(attribution: Attribution, table: Table) -> Attribution:
-    """The attribution with its features in the table's order."""
+def _in_order(attribution: Attribution, players: tuple[str, ...]) -> Attribution:
+    """The attribution with its features in the order of the question's players."""
     given = attribution.features
-    if sorted(map(str, given)) != sorted(table.names):
+    if sorted(map(str, given)) != sorted(players):
         raise InvalidData(
             "The attribution and the table have other features",
             got=list(given),
-            allowed=list(table.names),
+            allowed=list(players),
             fix="Evaluate all features of the explanation, on the table that was explained",
         )
-    return attribution.isel(feature=[given.index(name) for name in table.names])
+    return attribution.isel(feature=[given.index(name) for name in players])
 
 
 def _match(attribution: Attribution, question: Question) -> None:
@@ -254,7 +255,7 @@ def _each_output(
     seed: int,
 ) -> tuple[Evidence, ...]:
     """One piece of evidence for each output; for classes one, on the class predicted."""
-    shape = (*question.table.shape, len(question.columns))
+    shape = (len(question.table), len(question.player_names), len(question.columns))
     values, error = (np.reshape(each, shape) for each in (attribution.values, attribution.error))
     base = None if attribution.base is None else attribution.base.reshape(shape[0], shape[2])
     one = Evidence(

@@ -45,7 +45,7 @@ def without(
     step = max(1, evidence.question.work.batch_size // size)
     parts = []
     for part in slices(len(rows), step):
-        own, mask = rows[part], removed[part]
+        own, mask = rows[part], removed[part][:, evidence.question.player_of]
         mixed = np.where(mask[:, None, :], given[own], codes[own][:, None, :])
         parts.append(evidence.predict(mixed.reshape(-1, codes.shape[1]), np.repeat(own, size)))
     return np.concatenate(parts).reshape(len(rows), size)
