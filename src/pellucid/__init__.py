@@ -16,6 +16,7 @@ _HOME = {
     "correlated_groups": "pellucid.explainers.correlated_groups",
     "reason_codes": "pellucid.explainers.reason_codes",
     "evaluate": "pellucid.metrics.evaluate",
+    "compare": "pellucid.metrics.compare",
     "show": "pellucid.display.show",
     "report": "pellucid.display.report.report",
     "Attribution": "pellucid.core.attribution",

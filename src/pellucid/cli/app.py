@@ -192,6 +192,34 @@ def reasons(
     )  # fmt: skip
 
 
+@app.command(epilog="Example: pellucid compare m.json test.csv --methods tree_shap,lime -o c.svg")
+def compare(
+    model: options.Model,
+    data: options.Data,
+    output: options.Drawn = None,
+    methods: options.Methods = None,
+    target: options.LeftOut = None,
+    background: options.Background = None,
+    class_: options.Class = None,
+    scale: options.Scale = "auto",
+    budget: options.Budget = None,
+    rows: options.Compared = 100,
+    group: options.Together = None,
+    correlated: options.Correlated = None,
+    trust: options.Trust = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Compare methods: do they agree, which is faithful and stable, what does each cost?"""
+    from pellucid.cli.compare import run_compare
+
+    run_compare(
+        model, data, output, methods=methods, target=target, background=background, class_=class_,
+        scale=scale, budget=budget, rows=rows, group=group, correlated=correlated, trust=trust,
+        seed=seed, json=json,
+    )  # fmt: skip
+
+
 @app.command(epilog="Example: pellucid methods model.json --json")
 def methods(
     model: options.AnyModel = None,

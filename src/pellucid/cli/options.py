@@ -128,6 +128,16 @@ Kind = Annotated[
     typer.Option(metavar="NAME", help="bar, beeswarm, waterfall, dependence, heatmap, curve …"),
 ]
 
+Methods = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="By default the best one, two samplers and LIME."),
+]
+Compared = Annotated[int, typer.Option(metavar="N", help="Most rows; more are drawn at random.")]
+Drawn = Annotated[
+    Path | None,
+    _path("-o", "--output", help="A picture (.svg, .png, .html, .json) or the scores (.pel)."),
+]
+
 Budget = Annotated[
     int | None, typer.Option(metavar="N", help="Coalitions for each row, for sampling methods.")
 ]

@@ -46,7 +46,8 @@ def show(
     Without `kind`, the picture follows from the axes: an attribution of many rows is a
     ``"beeswarm"``, of one row a ``"waterfall"``, without rows or with several classes a ``"bar"``;
     a curve along predicted probabilities is a ``"calibration"``, any other a ``"curve"``; scores
-    of predicted against actual classes are a ``"confusion"``, any others ``"scores"``; reasons are
+    of predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
+    ``"comparison"``, any others ``"scores"``; reasons are
     a picture of one row, or of how often each comes; two
     attributions are an ``"agreement"``, several curves a grid.
 
@@ -148,11 +149,13 @@ def _kind_of(explanation: Any) -> str:
 
 
 def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
-    from pellucid.display.charts import calibration, confusion
+    from pellucid.display.charts import calibration, comparison, confusion
 
     if isinstance(explanation, Curve):
         return "calibration" if explanation.feature == calibration.FEATURE else "curve"
     if isinstance(explanation, Scores):
+        if explanation.method == comparison.METHOD:
+            return "comparison"
         return "confusion" if confusion.is_confusion(explanation) else "scores"
     if isinstance(explanation, Reasons):
         return "reasons"

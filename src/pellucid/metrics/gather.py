@@ -62,7 +62,7 @@ def gather(
         first = replace(question, background=None)
     cost = attribution.evaluations / len(question.table)
     question, attribution = _some(question, attribution, rows, seed)
-    return _each_output(
+    return each_output(
         question,
         attribution,
         recipe=recipe,
@@ -244,7 +244,7 @@ def _some(
     return shorter, attribution.isel(sample=index)
 
 
-def _each_output(
+def each_output(
     question: Question,
     attribution: Attribution,
     *,

@@ -1,0 +1,185 @@
+"""Comparison: where methods agree, which of them finds what moves the model, what each costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.core.errors import InvalidSetting
+from pellucid.core.scores import Score, Scores
+from pellucid.display import figure
+from pellucid.display.theme import WIDTH, Palette, palette
+from pellucid.display.words import brief, percent, unique
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TAKES = ("scores",)
+
+METHOD = "compare"
+"""The provenance of scores that this picture draws."""
+
+RANDOM, PAIR = "random order", " ~ "
+"""How groups of scores are called."""
+
+SIDE, RIGHT, LINE = 150, 56, 30
+"""Pixels beside the frames, left and right, and of one line."""
+
+
+def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> alt.VConcatChart:
+    """Agreement as a matrix, deletion and insertion with the band of random orders, and cost.
+
+    Parameters
+    ----------
+    explanation : Scores
+        What `pellucid.compare` returned.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+    """
+    figure.check_width(width)
+    if explanation.method != METHOD:
+        raise InvalidSetting(
+            "This picture draws a comparison of methods",
+            got=f"scores of {explanation.method!r}",
+            fix="Give what pellucid.compare returned, or choose kind='scores'",
+        )
+    colours = palette(theme)
+    methods = list(dict.fromkeys(s.group for s in explanation if s.metric == "seconds"))
+    labels = dict(zip(methods, unique(methods, 22), strict=True))
+    panels = [_matrix(explanation, labels, colours)]
+    panels += [
+        _areas(explanation, metric, labels, colours)
+        for metric in ("deletion", "insertion")
+        if metric in explanation.metrics
+    ]
+    panels.append(_costs(explanation, labels, colours))
+    verdict = explanation["verdict"].text
+    return figure.finish(
+        figure.stacked(panels, SIDE, max(width - SIDE - RIGHT, 120), RIGHT),
+        question="Do the methods agree, and which can be relied on?",
+        reading=verdict,
+        alternative=f"Comparison of {', '.join(methods)}. {verdict}",
+        theme=theme,
+        width=width,
+        fit=False,
+    )
+
+
+def _y(labels: dict[str, str]) -> Any:
+    import altair as alt
+
+    axis = alt.Axis(labelExpr=figure.MIDDLE, minExtent=figure.extent(SIDE))
+    return alt.Y("method:N", title=None, scale=alt.Scale(domain=list(labels.values())), axis=axis)
+
+
+def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
+    """Share of top features in common, for each two methods."""
+    import altair as alt
+
+    share = {(name, name): 1.0 for name in labels}
+    for score in found:
+        if score.metric == "same features":
+            one, other = score.group.split(PAIR)
+            share[one, other] = share[other, one] = score.value
+    cells = figure.table(
+        {
+            "method": [labels[one] for one, _ in share],
+            "other": [labels[other] for _, other in share],
+            "share": list(share.values()),
+            "text": [percent(value) for value in share.values()],
+        }
+    )
+    top = found.params["top"]
+    x = alt.X(
+        "other:N", title=None, scale=alt.Scale(domain=list(labels.values())),
+        axis=alt.Axis(orient="top", labelAngle=0, labelLimit=110),
+    )  # fmt: skip
+    paint = alt.Scale(domain=[0, 1], range=[colours.background, colours.plain])
+    told = figure.tooltip(("method", "method"), ("other", "and"), ("text", "in common"))
+    base = alt.Chart(cells).encode(x=x, y=_y(labels), tooltip=told)
+    tiles = base.mark_rect(stroke=colours.grid).encode(
+        color=alt.Color("share:Q", scale=paint, legend=None)
+    )
+    return alt.layer(tiles, base.mark_text(color=colours.text).encode(text="text:N")).properties(
+        height=LINE * len(labels), title=_small(f"Top {top} features of a row in common")
+    )
+
+
+def _areas(found: Scores, metric: str, labels: dict[str, str], colours: Palette) -> Any:
+    """The area of each method with its interval, before the band of random orders."""
+    import altair as alt
+
+    scores = {score.group: score for score in found.sel(metric=metric)}
+    band = scores.pop(RANDOM)
+    drawn = [(labels[name], score) for name, score in scores.items()]
+    span = figure.span([x for _, s in drawn for x in _ends(s)], [*_ends(band), 0.0])
+    scale = alt.Scale(domain=span, nice=False, zero=False)
+    points = figure.table(
+        {
+            "method": [name for name, _ in drawn],
+            "value": [s.value for _, s in drawn],
+            "low": [s.low for _, s in drawn],
+            "high": [s.high for _, s in drawn],
+            "text": [percent(s.value) for _, s in drawn],
+        }
+    )
+    x = alt.X("value:Q", title=None, scale=scale, axis=alt.Axis(format="%"))
+    base = alt.Chart(points).encode(
+        y=_y(labels), tooltip=figure.tooltip(("method", "method"), ("text", "area"))
+    )
+    rect = figure.table({"from": [band.low], "to": [band.high]})
+    layers = [
+        alt.Chart(rect)
+        .mark_rect(color=colours.missing, opacity=0.35)
+        .encode(x=alt.X("from:Q", scale=scale), x2="to:Q"),
+        base.mark_rule(strokeWidth=2, color=colours.plain).encode(
+            x=alt.X("low:Q", scale=scale), x2="high:Q"
+        ),
+        base.mark_point(filled=True, size=80, opacity=1, color=colours.plain).encode(x=x),
+        base.mark_text(align="left", dx=8, color=colours.text).encode(
+            x=alt.XDatum(span[1]), text="text:N"
+        ),
+    ]
+    said = {
+        "deletion": "Deletion: how soon the prediction goes when its top features are replaced",
+        "insertion": "Insertion: how soon it comes back when they are put in",
+    }[metric]
+    return alt.layer(*layers).properties(
+        height=LINE * len(labels), title=_small(f"{said} (grey: random order)")
+    )
+
+
+def _ends(score: Score) -> list[float]:
+    return [v for v in (score.value, score.low, score.high) if np.isfinite(v)]
+
+
+def _costs(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
+    """Time, evaluations and stability in words, one line for each method."""
+    import altair as alt
+
+    rows = figure.table(
+        {"method": list(labels.values()), "text": [_cost(found, name) for name in labels]}
+    )
+    text = alt.Chart(rows).mark_text(align="left", color=colours.text)
+    return text.encode(x=alt.value(4), y=_y(labels), text="text:N").properties(
+        height=LINE * len(labels), title=_small("Cost of a row, and what stays the same")
+    )
+
+
+def _cost(found: Scores, name: str) -> str:
+    own = {score.metric: score.value for score in found.sel(group=name)}
+    parts = [f"{brief(1000 * own['seconds'])} ms", f"{brief(own['evaluations'])} evaluations"]
+    if np.isfinite(own.get("reseeding", np.nan)):
+        parts.append(f"{percent(own['reseeding'])} of top 3 with another seed")
+    if np.isfinite(own.get("stability", np.nan)):
+        parts.append(f"noise moves {percent(own['stability'])}")
+    return " · ".join(parts)
+
+
+def _small(text: str) -> Any:
+    import altair as alt
+
+    return alt.TitleParams(text=text, fontSize=12, anchor="start", fontWeight="normal")
