@@ -14,6 +14,8 @@ _HOME = {
     "explain": "pellucid.explainers.explain",
     "methods": "pellucid.explainers.choose",
     "correlated_groups": "pellucid.explainers.correlated_groups",
+    "drop_column": "pellucid.explainers.effect.refits",
+    "loco": "pellucid.explainers.effect.refits",
     "reason_codes": "pellucid.explainers.reason_codes",
     "evaluate": "pellucid.metrics.evaluate",
     "compare": "pellucid.metrics.compare",
