@@ -22,6 +22,9 @@ EXCUSES: dict[tuple[str, str], str] = {
     ("partial_dependence", "rows_together_equal_rows_apart"): GLOBAL,
     ("ale", "rows_together_equal_rows_apart"): GLOBAL,
     ("permutation_importance", "rows_together_equal_rows_apart"): GLOBAL,
+    ("surrogate_tree", "rows_together_equal_rows_apart"): GLOBAL,
+    ("rule_list", "rows_together_equal_rows_apart"): GLOBAL,
+    ("sage", "rows_together_equal_rows_apart"): GLOBAL,
     ("permutation_importance", "one_row_is_enough"): PERMUTES,
 }
 """Which check a method need not hold, and why. Strict: an excuse that is not needed fails."""

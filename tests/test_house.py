@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "polars": {"data", "models"},
     "xgboost": {"models", "cli"},
     "lightgbm": {"models", "cli"},
+    "catboost": {"models"},
     "skops": {"models"},
     "joblib": {"models"},
     "pyarrow": {"data", "models", "cli", "testing"},

@@ -203,7 +203,7 @@ def test_a_method_that_asks_the_model_takes_fewer_rows_at_once(
     done = []
     monkeypatch.setitem(explain.MOST_ROWS, "samples", 25)
     monkeypatch.setattr(explain, "progress", lambda *_: contextlib.nullcontext(done.append))
-    command = [shelf / "boosted.json", shelf / "features.csv", "-o", tmp_path / "shares.parquet"]
+    command = [shelf / "boosted.json", shelf / "features.csv", "-o", tmp_path / "shares.pel"]
     assert cli("explain", *command, "--method", method).code == 0
     assert (len(done), sum(done)) == (parts, 60)
 

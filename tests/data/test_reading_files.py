@@ -252,3 +252,35 @@ def test_a_useless_target_is_refused(name: str, message: str) -> None:
 def test_a_target_without_features_is_refused() -> None:
     with pytest.raises(WrongTarget, match="only column"):
         split_target(Table.of({"y": [0, 1]}), "y")
+
+
+@pytest.mark.parametrize(
+    ("index", "rows"),
+    [
+        (["x", "y", "z"], ["x", "y", "z"]),
+        ([7, 5, 9], [7, 5, 9]),
+        (range(3, 9, 2), [3, 5, 7]),
+        ([0.5, 1.5, 2.5], ["0.5", "1.5", "2.5"]),
+        (["2020-01-01", "2021-02-03", "2022-03-04"], ["2020-01-01", "2021-02-03", "2022-03-04"]),
+        (["x", None, "z"], [0, 1, 2]),
+        ([["a", "b", "c"], [1, 2, 3]], [0, 1, 2]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_rows_are_called_by_the_index_that_pandas_saved(
+    tmp_path: Path, ending: str, index: object, rows: list[object]
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"n": [1.0, 2.0, 3.0]}, index=index)
+    if rows[0] == "2020-01-01":
+        frame.index = pandas.to_datetime(frame.index)
+    if ending == "parquet":
+        frame.to_parquet(tmp_path / "data")
+    else:
+        pyarrow.feather.write_feather(pa.Table.from_pandas(frame), tmp_path / "data")
+    found = read_table(tmp_path / "data")
+    assert list(map(str, found.rows)) == list(map(str, rows))
+    assert found.names == ("n",)
+    if isinstance(rows[0], str) and ending == "parquet":
+        again = Table.of(pandas.read_parquet(tmp_path / "data"))
+        assert found.rows.tolist() == again.rows.tolist()

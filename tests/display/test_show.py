@@ -72,7 +72,7 @@ def test_several_curves_become_a_grid_in_one_theme():
 def test_a_misspelt_picture_gets_a_suggestion():
     with pytest.raises(UnknownName, match="Did you mean 'beeswarm'"):
         show(MADE, kind="beswarm")
-    with pytest.raises(UnknownName, match="waterfall"):
+    with pytest.raises(UnknownName, match="agreement"):
         show(MADE, kind="theme")
 
 
@@ -93,10 +93,14 @@ def test_the_folder_is_the_registry():
         "bar",
         "beeswarm",
         "calibration",
+        "comparison",
         "confusion",
         "curve",
         "dependence",
         "heatmap",
+        "interactions",
+        "reasons",
+        "rules",
         "scores",
         "waterfall",
     }

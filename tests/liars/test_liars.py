@@ -12,8 +12,10 @@ import pytest
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import PellucidError
+from pellucid.core.rules import Rules
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
+from pellucid.explainers.surrogate.anchors import Anchors
 from pellucid.testing import CASES, CHECKS, ConformanceError, check_recipe
 
 
@@ -269,3 +271,25 @@ def test_the_check_catches_its_liar_and_lets_the_honest_pass(check: str) -> None
 def test_an_excuse_that_is_not_needed_fails() -> None:
     with pytest.raises(ConformanceError, match="drop the excuse"):
         check_recipe(Honest(), excuses={"efficiency": "none"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gossip(Explainer):
+    """Gives every row the rule of the first, or a precision that its limits do not hold."""
+
+    boasts: bool = False
+
+    def compute(self, question: Question) -> Rules:
+        honest = Anchors().compute(question)
+        if self.boasts:
+            proud = (replace(rule, precision_low=1.0, precision_high=1.0) for rule in honest)
+            return replace(honest, rules=tuple(replace(rule, agreed=0) for rule in proud))
+        return replace(honest, rules=honest.rules[:1] * len(honest))
+
+
+@pytest.mark.parametrize("boasts", [False, True])
+def test_a_rule_that_is_not_the_rows_own_is_caught(boasts: bool) -> None:
+    case = CASES["linear_two_classes"]()
+    CHECKS["values_are_finite_and_labelled"](Anchors(), case)
+    with pytest.raises(ConformanceError, match="precision" if boasts else "does not meet"):
+        CHECKS["values_are_finite_and_labelled"](Gossip(boasts=boasts), case)

@@ -1,9 +1,12 @@
+from math import comb
+
 import numpy as np
 import pytest
 
 from pellucid.core.seeds import generator
 from pellucid.maths.coalitions import (
     antithetic_orders,
+    chances,
     distinct,
     every_coalition,
     exact_shapley,
@@ -88,6 +91,17 @@ def test_sizes_with_few_coalitions_are_taken_whole() -> None:
     assert larger.max() - larger.min() <= 1
 
 
+def test_any_beginning_is_a_sample_of_its_own_length() -> None:
+    drawn, _ = sampled_pairs(20, 800, rng(6))
+    for count in (50, 200, 799):
+        some = drawn[:count]
+        size = np.bincount(some.sum(axis=1), minlength=11)
+        chance = chances(some)
+        for k in range(1, 11):
+            wanted = chance[some.sum(axis=1) == k].mean() * (92378 if k == 10 else comb(20, k))
+            assert abs(size[k] - wanted) < 1 + 1e-9
+
+
 def test_prefixes_grow_by_the_next_player_of_the_order() -> None:
     orders = antithetic_orders(6, 3, rng(3))
     grown = prefixes(orders)
@@ -102,3 +116,4 @@ def test_distinct_coalitions_lead_back_to_the_given_ones() -> None:
     different, place = distinct(given)
     assert len(np.unique(given, axis=0)) == len(different)
     np.testing.assert_array_equal(different[place], given)
+    assert np.all(np.diff([np.argmax(place == k) for k in range(len(different))]) > 0)

@@ -23,7 +23,13 @@ from sklearn.ensemble import (
 from sklearn.tree import DecisionTreeRegressor
 
 from pellucid.core.errors import ColumnMismatch, EmptyData, InvalidSetting
-from pellucid.maths.tree_shapley import interventional, path_dependent, prepare
+from pellucid.maths.tree_shapley import (
+    interventional,
+    path_dependent,
+    prepare,
+    read_background,
+    single_rounding,
+)
 from pellucid.models import lightgbm_trees, sklearn_trees, xgboost_trees
 from pellucid.models.trees import Tree, Trees
 from twins import tree_brute_force as brute
@@ -432,3 +438,73 @@ def test_what_does_not_fit_is_refused() -> None:
         path_dependent(trees, row, np.array([0, 1, 5]), n_players=2)
     with pytest.raises(ColumnMismatch, match="wrong shape"):
         path_dependent(trees, np.zeros((1, 4)))
+
+
+# --- one row, few rows, many rows
+
+
+def test_every_pair_may_have_a_weight_of_its_own() -> None:
+    """The values are the weighted sum of those against each background row alone."""
+    for name in ("lightgbm, categories", "random forest, 3 classes, NaN", "xgboost, NaN"):
+        trees, _, _, rows, X = CASES[name]()
+        behind, share = X[50:59], RNG.normal(size=(len(rows), 9))
+        for players in (ALONE, GROUPED):
+            game = {"player_of_column": owners(players)}
+            alone = [interventional(trees, rows, b[None], **game).values for b in behind]
+            truth = np.einsum("ab,basd->asd", share, np.array(alone))
+            found = interventional(trees, rows, behind, share=share, **game).values
+            np.testing.assert_allclose(found, truth, atol=1e-12)
+    with pytest.raises(InvalidSetting, match="shares do not fit"):
+        interventional(trees, rows, behind, share=share[:, :3])
+
+
+@pytest.mark.parametrize("behind", [1, 3, 60])
+def test_a_tree_of_ten_thousand_leaves_adds_up_in_both_games(behind: int) -> None:
+    X = RNG.normal(size=(12_000, 8))
+    model = DecisionTreeRegressor(random_state=0).fit(
+        X, X[:, 0] * X[:, 1] + RNG.normal(size=12_000)
+    )
+    trees = sklearn_trees.read(model)
+    assert (trees.left < 0).sum() > 10_000
+    rows = X[:30]
+    for found in (path_dependent(trees, rows), interventional(trees, rows, X[-behind:])):
+        np.testing.assert_allclose(
+            found.base + found.values.sum(1), model.predict(rows)[:, None], atol=1e-11
+        )
+
+
+def test_a_background_read_once_gives_the_same_values() -> None:
+    trees, _, _, rows, X = CASES["xgboost, NaN"]()
+    once = read_background(trees, X[:30])
+    one, two = interventional(trees, rows, X[:30]), interventional(trees, rows, once)
+    np.testing.assert_array_equal(one.values, two.values)
+    np.testing.assert_array_equal(one.base, two.base)
+    two.base[:] = 0.0
+    assert once.base.any(), "the result is the caller's own"
+
+
+# --- 32 bits
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_32_bits_are_as_near_as_they_say(name: str) -> None:
+    trees, _, _, rows, X = CASES[name]()
+    rows = np.concatenate([rows, X])
+    for players in (ALONE, GROUPED):
+        game = {"player_of_column": owners(players)}
+        plan = prepare(trees, owners(players))
+        found = path_dependent(trees, rows, single=True, **game)
+        truth = path_dependent(trees, rows, **game)
+        assert 0 < np.abs(found.values - truth.values).max() < single_rounding(trees, plan)
+        np.testing.assert_array_equal(found.base, truth.base)
+
+
+def test_32_bits_stay_near_on_deep_paths_and_on_many_equal_trees() -> None:
+    deep = chain(130, 0.9)
+    row = np.where(np.arange(130) % 3, -1.0, 1.0)[None]
+    X = RNG.normal(size=(400, 6))
+    same = RandomForestRegressor(300, bootstrap=False, max_features=None, random_state=0)
+    many = sklearn_trees.read(same.fit(X, 1e3 + X[:, 0] * X[:, 1]))
+    for trees, rows in ((deep, row), (many, X)):
+        gap = path_dependent(trees, rows, single=True).values - path_dependent(trees, rows).values
+        assert np.abs(gap).max() < single_rounding(trees, prepare(trees))

@@ -59,3 +59,27 @@ def test_a_constant_column_has_no_slope_and_a_constant_target_no_r2():
     np.testing.assert_allclose(fits.slope[0, :, 1], 0, atol=1e-12)
     assert np.isnan(fits.r2[0, 1])
     assert np.isfinite(fits.r2[0, 0])
+
+
+def test_redraws_are_ridges_of_the_redrawn_draws():
+    design, target, weight = problem(fits=2, draws=41)
+    counts = np.random.default_rng(3).multinomial(10, np.full(10, 0.1), size=4)
+    fits = weighted_ridge(design, target, weight, 0.7, counts)
+    for i in range(2):
+        for r in range(4):
+            times = np.append(np.repeat(counts[r], 4), 1)
+            theirs = Ridge(alpha=0.7).fit(design[i], target[i], sample_weight=weight[i] * times)
+            np.testing.assert_allclose(fits.redrawn[r, i], theirs.coef_.T, rtol=1e-8)
+
+
+def test_the_fit_of_the_others_is_that_of_leaving_each_draw_out():
+    design, target, weight = problem(fits=1, draws=60, outputs=1)
+    weight[:] = 1.0
+    fits = weighted_ridge(design, target, weight, 1e-9)
+    missed = 0.0
+    for d in range(60):
+        others = np.arange(60) != d
+        line = Ridge(alpha=1e-9).fit(design[0][others], target[0][others])
+        missed += float((target[0, d] - line.predict(design[0, d : d + 1]))[0].item() ** 2)
+    whole = np.square(target[0] - target[0].mean()).sum()
+    np.testing.assert_allclose(fits.r2_out[0, 0], 1 - missed / whole, rtol=1e-6)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
+import pellucid as pel
 from pellucid.core.errors import (
     CannotExplain,
     ColumnMismatch,
@@ -183,3 +186,31 @@ def test_named_models_work_without_pandas(monkeypatch) -> None:
     texts = pl.DataFrame({"a": ["x", None] * 50, **dict.fromkeys("bcde", X[:, 0])})
     with pytest.raises(MissingExtra, match="pandas"):
         as_model(source).predict(texts, "logit")
+
+
+def test_a_function_of_a_structured_array_is_asked_in_structured_arrays() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.zeros(30, dtype=[("city", "U5"), ("income", "f4"), ("kind", object)])
+    rows["city"], rows["kind"] = rng.choice(["rome", "oslo"], 30), rng.choice(["u", "v"], 30)
+    rows["income"] = rng.normal(size=30)
+
+    def score(table: np.ndarray) -> np.ndarray:
+        assert table.dtype == rows.dtype
+        return (table["city"] == "oslo") * 2.0 + table["income"] * (table["kind"] == "u")
+
+    found = pel.explain(score, rows[:4], background=rows[5:])
+    assert found.features == ("city", "income", "kind")
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), score(rows[:4]), atol=1e-7)
+    one = as_model(lambda table: table["income"])
+    np.testing.assert_array_equal(one.predict(rows, "raw")[:, 0], rows["income"])
+
+
+def test_an_estimator_takes_a_structured_array_by_name_or_by_place() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.zeros(40, dtype=[("b", "f8"), ("a", "i8")])
+    rows["b"], rows["a"] = rng.normal(size=40), rng.integers(0, 5, 40)
+    frame = pd.DataFrame({"a": rows["a"], "b": rows["b"]})
+    model = DecisionTreeRegressor(max_depth=3).fit(frame, frame["a"] * frame["b"])
+    found = pel.explain(model, rows[:5], background=rows)
+    same = pel.explain(model, frame.iloc[:5], background=frame)
+    np.testing.assert_array_equal(found.sel(feature="a").values, same.sel(feature="a").values)

@@ -282,7 +282,7 @@ NOT_MODELS = {
     "json": (b'{"a": 1}', "JSON, not a model"),
     "broken json": (b'{"learner": {"a": ', "damaged"),
     "lightgbm json": (b'{"tree_info": []}', "LightGBM"),
-    "catboost": (b"CBM1\x00\x01", "CatBoost"),
+    "broken catboost": (b"CBM1\x00\x01", "loaded as catboost-cbm"),
     "torch": (archive(m__data_dot_pkl=b"\x80\x02.", m__version=b"3"), "PyTorch model"),
     "torch program": (archive(m__archive_format=b"pt2"), r"\.pt2"),
     "keras": (archive(config_dot_json=b"{}", **{"model.weights.h5": b""}), "Keras"),
@@ -374,3 +374,32 @@ def test_reading_a_file_imports_no_library_that_it_does_not_need(tmp_path) -> No
 def test_a_device_is_neither_read_nor_called_a_folder() -> None:
     with pytest.raises(UnreadableFile, match="no ordinary file"):
         load_model("/dev/zero")
+
+
+@pytest.mark.parametrize("kind", ["cbm", "json"])
+def test_catboost_files_are_data_and_come_back_whole(kind, tmp_path) -> None:
+    catboost = pytest.importorskip("catboost")
+    rows = np.array([[i % 7 / 3, "abc"[i % 3], i % 5] for i in range(60)], dtype=object)
+    y = np.where(rows[:, 1] == "a", "good", "bad")
+    model = catboost.CatBoostClassifier(
+        iterations=5,
+        verbose=0,
+        cat_features=[1, 2],
+        max_ctr_complexity=1,
+        allow_writing_files=False,
+    ).fit(rows, y)
+    path = tmp_path / "a file without a telling name"
+    model.save_model(str(path), format=kind)
+    loaded, file = load_model(path)
+    assert (file.kind, file.tier) == (f"catboost-{kind}", "data")
+    adapter = as_model(loaded)
+    assert adapter.classes == ("bad", "good")
+    assert "trees" in adapter.can
+    np.testing.assert_allclose(
+        adapter.predict(rows, "probability")[:, 0], model.predict_proba(rows)[:, 1], atol=1e-12
+    )
+    if kind == "cbm":  # its JSON drops the last digit
+        assert adapter.fingerprint() == as_model(model).fingerprint()
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UnreadableFile):
+        load_model(path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.core.errors import CannotExplain, NotFitted
+from pellucid.models.as_model import as_model
 from pellucid.models.lightgbm_trees import raw_prediction, read
 from pellucid.models.trees import verify
 
@@ -97,9 +98,39 @@ def test_the_raw_score_of_a_forest_is_its_mean() -> None:
     np.testing.assert_allclose(raw_prediction(model, X)[:, 0], model.predict(X), atol=1e-12)
 
 
-def test_linear_leaves_are_refused() -> None:
-    model = lightgbm.train({**QUIET, "linear_tree": True}, lightgbm.Dataset(X, Y), 3)
-    with pytest.raises(CannotExplain, match="linear models"):
-        read(model)
+LINEAR = {
+    "plain": {},
+    "forest": BAGGED,
+    "dart": {"boosting": "dart"},
+    "classes": {"objective": "multiclass", "num_class": 3},
+    "stumps": {"num_leaves": 2},
+}
+
+
+@pytest.mark.parametrize("categories", ["", [3]], ids=["numbers", "categories"])
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_leaves_are_read_and_fall_back_where_a_term_is_missing(
+    name: str, categories: Any
+) -> None:
+    rows = HOLES.copy()
+    rows[:, 3] = RNG.integers(0, 5, 400)
+    data = lightgbm.Dataset(rows, THREE if name == "classes" else Y, categorical_feature=categories)
+    model = lightgbm.train({**QUIET, "linear_tree": True, **LINEAR[name]}, data, 6)
+    trees = read(model)
+    verify(trees, rows, raw_prediction(model, rows))
+    verify(trees, X, raw_prediction(model, X))
+    assert trees.linear is not None
+
+
+def test_trees_with_linear_leaves_are_not_taken_for_others() -> None:
+    settings = {**QUIET, "linear_tree": True}
+    model = lightgbm.train(settings, lightgbm.Dataset(X, Y), 3)
+    assert "trees" not in as_model(model).can
+    assert "linear leaves" in as_model(model).can
+    with pytest.raises(CannotExplain, match="hold linear models"):
+        read(model).codes(X)
+
+
+def test_what_was_never_fitted_is_refused() -> None:
     with pytest.raises(NotFitted, match="Call its fit first"):
         read(lightgbm.LGBMRegressor())

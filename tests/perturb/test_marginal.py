@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from pellucid.core.seeds import generator
+from pellucid.data.table import Table
 from pellucid.maths.coalitions import every_coalition
-from pellucid.perturb.marginal import MarginalGame, enumerated
+from pellucid.perturb.game import Game, enumerated
+from pellucid.perturb.marginal import Marginal
+from pellucid.perturb.removal import Reference
 from twins.shapley_enumeration import marginal_worth, shapley_values
 
 RNG = generator(0, "test marginal")
@@ -24,13 +27,19 @@ class Meter:
         return two_outputs(np.nan_to_num(X, nan=9.0))
 
 
-def game(rows: np.ndarray, background: np.ndarray, batch_size: int = 10_000) -> MarginalGame:
+def reference(rows: np.ndarray) -> Reference:
+    columns = tuple(Table.of(rows).schema.values())
+    return Reference(rows=rows, seen=rows, columns=columns)
+
+
+def game(rows: np.ndarray, background: np.ndarray, batch_size: int = 10_000) -> Game:
     meter = Meter()
-    return MarginalGame(
+    return Game(
         predict=meter,
         rows=rows,
         output=two_outputs(np.nan_to_num(rows, nan=9.0)),
-        background=background,
+        removal=Marginal(reference(background)),
+        player_of=np.arange(rows.shape[1]),
         batch_size=batch_size,
     )
 

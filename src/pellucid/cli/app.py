@@ -128,7 +128,7 @@ def report(
 @app.command(epilog="Example: pellucid explain model.json new.parquet -o shares.parquet")
 def explain(
     model: options.Model,
-    data: options.Data,
+    data: options.LongData,
     output: options.Shares,
     method: options.Method = None,
     target: options.LeftOut = None,
@@ -136,6 +136,13 @@ def explain(
     class_: options.Class = None,
     scale: options.Scale = "auto",
     budget: options.Budget = None,
+    id: options.Id = None,
+    top: options.Top = None,
+    float32: options.Float32 = False,
+    summary: options.Summaries = None,
+    engine: options.Engine = None,
+    workers: options.Workers = None,
+    fresh: options.Fresh = False,
     max_seconds: options.MaxSeconds = None,
     max_evaluations: options.MaxEvaluations = None,
     check: options.Check = False,
@@ -147,16 +154,39 @@ def explain(
 
     Writes one column for each feature, plus row, prediction, base and error (the largest standard
     error in the row, 0 where exact); base and features add up to the prediction. With several
-    classes there is one line for each row and class. When a limit is reached, the rows done so far
-    are kept and the exit code is 5.
+    classes there is one line for each row and class.
+
+    DATA may be larger than memory: it is explained in parts, on all cores. A run that was stopped
+    or killed goes on when the same command is given again. With a folder as output the parts stay
+    apart, with a receipt for each. When a limit is reached, what was done so far is kept and the
+    exit code is 5.
     """
-    from pellucid.cli.explain import run_explain
+    from pellucid.cli.explain import Asked, run_explain
+    from pellucid.cli.stream import Streamed
 
     run_explain(
-        model, data, output, method=method, target=target, background=background, class_=class_,
-        scale=scale, budget=budget, max_seconds=max_seconds, max_evaluations=max_evaluations,
-        check=check, trust=trust, seed=seed, json=json,
+        model, data, output,
+        Asked(
+            method=method, target=target, background=background, class_=class_, scale=scale,
+            budget=budget, max_seconds=max_seconds, max_evaluations=max_evaluations, check=check,
+            trust=trust, seed=seed, json=json,
+        ),
+        Streamed(
+            id=tuple(id or ()), top=top, float32=float32, summaries=tuple(summary or ()),
+            engine=engine, workers=workers, fresh=fresh,
+        ),
     )  # fmt: skip
+
+
+@app.command(epilog="Example: pellucid verify shares/ --json")
+def verify(output: options.Written, json: options.Json = False) -> None:
+    """Check what pellucid explain has written: every part there, whole, in order, adding up.
+
+    Exits with 1 if a check fails.
+    """
+    from pellucid.cli.stream import run_verify
+
+    run_verify(output, json)
 
 
 @app.command(epilog="Example: pellucid reasons m.json refused.csv --reference all.csv --cutoff 0.5")

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json as jsonlib
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.cli.app import Exit, say
-from pellucid.cli.inputs import background_from, destination, model_from, rows_from
+from pellucid.cli.inputs import (
+    background_from,
+    destination,
+    model_from,
+    rows_from,
+    target_hint,
+)
+from pellucid.cli.stream import Streamed, is_folder, run_streamed
 from pellucid.core.attribution import Attribution
-from pellucid.core.errors import BudgetExceeded, ColumnMismatch, InvalidSetting
+from pellucid.core.errors import BudgetExceeded, InvalidSetting
 from pellucid.core.scores import Scores
 from pellucid.data.files import write_parquet
-from pellucid.data.table import Table
 from pellucid.engine.progress import progress
 from pellucid.explainers.explain import method_for
 from pellucid.explainers.explainer import Explainer
@@ -37,64 +43,66 @@ EFFECTS = "pellucid.explainers.effect."
 """The room of the methods that explain no single rows."""
 
 
-def run_explain(
-    model: Path,
-    data: Path,
-    output: Path,
-    *,
-    method: str | None,
-    target: str | None,
-    background: Path | None,
-    class_: str | None,
-    scale: str,
-    budget: int | None,
-    max_seconds: float | None,
-    max_evaluations: int | None,
-    check: bool,
-    trust: bool,
-    seed: int,
-    json: bool,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command was given about the explanation itself; see `options`."""
+
+    method: str | None
+    target: str | None
+    background: Path | None
+    class_: str | None
+    scale: str
+    budget: int | None
+    max_seconds: float | None
+    max_evaluations: int | None
+    check: bool
+    trust: bool
+    seed: int
+    json: bool
+
+
+def run_explain(model: Path, data: Path, output: Path, asked: Asked, streamed: Streamed) -> None:
+    """Explain every row: in memory where the whole is needed at once, otherwise in parts."""
+    folder = is_folder(output)
+    limited = asked.max_seconds is not None or asked.max_evaluations is not None
+    whole = output.suffix.lower() == ".pel" or limited or asked.check
+    if not folder:
+        destination(output, SUFFIXES, model, data, asked.background)
+    if folder or not whole:
+        run_streamed(model, data, output, asked, streamed)
+        return
+    streamed.refuse_where_whole()
+    run_whole(model, data, output, asked)
+
+
+def run_whole(model: Path, data: Path, output: Path, asked: Asked) -> None:
     """Explain every row and write one file, whole or not at all; a limit keeps what was done."""
-    destination(output, SUFFIXES, model, data, background)
-    fitted, _ = model_from(model, trust)
-    table = rows_from(data, target)
-    settings = {
-        "background": background_from(background, target),
-        "target": class_,
-        "scale": scale,
-        "seed": seed,
-        "max_seconds": max_seconds,
-        "max_evaluations": max_evaluations,
+    fitted, _ = model_from(model, asked.trust)
+    table = rows_from(data, asked.target)
+    settings: dict[str, Any] = {
+        "background": background_from(asked.background, asked.target),
+        "target": asked.class_,
+        "scale": asked.scale,
+        "seed": asked.seed,
+        "max_seconds": asked.max_seconds,
+        "max_evaluations": asked.max_evaluations,
     }
-    question = _asked(fitted, table, settings, target)
-    recipe = method_for(question, method, budget)
+    with target_hint(asked.target):
+        question = ask(fitted, table, **settings)
+    recipe = method_for(question, asked.method, asked.budget)
     if type(recipe).__module__.startswith(EFFECTS):
         raise _not_by_row(recipe)
     parts, stopped = _in_parts(question, recipe)
     if stopped is not None and not parts:
         raise stopped
     whole = joined(parts, question)
-    scores = _judged(whole, fitted, question) if check and stopped is None else None
+    scores = _judged(whole, fitted, question) if asked.check and stopped is None else None
     write(output, whole, complete=stopped is None)
-    _tell(output, whole, len(table), stopped, scores, json)
+    _tell(output, whole, len(table), stopped, scores, asked.json)
     if stopped is not None:
         sys.exit(Exit.budget)
     if scores is not None and scores.failures:
         sys.exit(Exit.check_failed)
-
-
-def _asked(model: Any, table: Table, settings: dict[str, Any], target: str | None) -> Question:
-    try:
-        return ask(model, table, **settings)
-    except ColumnMismatch as error:
-        if target is not None:
-            raise
-        hint = "If the target is in DATA, leave it out: --target COLUMN"
-        fix = f"{error.fix}. {hint}" if error.fix else hint
-        raise ColumnMismatch(
-            error.problem, got=error.got, allowed=error.allowed, fix=fix
-        ) from error
 
 
 def _in_parts(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.cli.app import say
-from pellucid.core.errors import InvalidSetting, UnknownName, WrongTarget
+from pellucid.core.errors import ColumnMismatch, InvalidSetting, UnknownName, WrongTarget
 from pellucid.core.files import writable
 from pellucid.data.files import read_table, split_target
 from pellucid.data.table import Table
@@ -58,6 +60,21 @@ def _without(table: Table, target: str | None) -> Table:
     if not others:
         raise WrongTarget(f"{target!r} is the only column", fix="Give the features too")
     return table.select(others)
+
+
+@contextmanager
+def target_hint(target: str | None) -> Iterator[None]:
+    """Where the columns do not fit, point out that the target may be among them."""
+    try:
+        yield
+    except ColumnMismatch as error:
+        if target is not None:
+            raise
+        hint = "If the target is in DATA, leave it out: --target COLUMN"
+        fix = f"{error.fix}. {hint}" if error.fix else hint
+        raise ColumnMismatch(
+            error.problem, got=error.got, allowed=error.allowed, fix=fix
+        ) from error
 
 
 def destination(path: Path, suffixes: tuple[str, ...], *inputs: Path | None) -> Path:

@@ -40,11 +40,31 @@ Data = Annotated[
         help="A table: CSV, Parquet or Arrow, one row for each case.",
     ),
 ]
+LongData = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        readable=False,
+        show_default=False,
+        help="A table of any length: CSV, Parquet or Arrow; a folder or 'pattern*' of Parquet.",
+    ),
+]
 Saved = Annotated[Path, _file("A saved explanation (.pel).")]
+
+Written = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUTPUT",
+        readable=False,
+        show_default=False,
+        help="A folder or .parquet file that pellucid explain wrote.",
+    ),
+]
 
 Page = Annotated[Path, _path("-o", "--output", help="The page to write.")]
 Shares = Annotated[
-    Path, _path("-o", "--output", help="A .parquet file, or a .pel file for pellucid show.")
+    Path,
+    _path("-o", "--output", help="A .parquet file, a folder, or a .pel file for pellucid show."),
 ]
 Picture = Annotated[
     Path | None, _path("-o", "--output", help="A picture: .svg, .png, .html or .json.")
@@ -144,6 +164,34 @@ Budget = Annotated[
 MaxSeconds = Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")]
 MaxEvaluations = Annotated[
     int | None, typer.Option(metavar="N", help="Stop after so many predicted rows.")
+]
+
+Id = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="A column to carry over, no feature. Can be repeated."),
+]
+Top = Annotated[
+    int | None, typer.Option(metavar="K", help="Write only the K strongest features of each row.")
+]
+Float32 = Annotated[bool, typer.Option("--float32", help="Write numbers of 32 bits.")]
+Summaries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--summary",
+        metavar="NAME",
+        help="Count on the way, into a folder: mean_abs, partial_dependence, ale, "
+        "permutation_importance, fairness:COLUMN. Can be repeated.",
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(metavar="WORD", help="threads, or processes for models written in Python."),
+]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Threads or processes; by default all cores.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Delete what an earlier run left, instead of going on.")
 ]
 
 Strict = Annotated[

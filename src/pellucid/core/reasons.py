@@ -90,6 +90,11 @@ class Reasons(Explanation):
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def coords(self) -> dict[str, tuple[Label, ...]]:
+        """Labels of the axis of rows."""
+        return {"sample": tuple(self.samples)}
+
     def isel(self, sample: int | slice | Sequence[int] | np.ndarray) -> Reasons:
         """Some of the rows, by position."""
         given = [sample] if isinstance(sample, (int, np.integer)) else sample

@@ -39,7 +39,7 @@ class Condition:
         Limits of a number or date (in days since 1970-01-01): above `low`, and at most `high`.
     values : tuple of labels or None
         The allowed categories, where the column holds categories; `low` and `high` then say
-        nothing.
+        nothing. Empty where only a missing value is allowed, in a column of any kind.
     missing : bool
         Whether a missing value meets the condition.
     """
@@ -50,6 +50,14 @@ class Condition:
     high: float = np.inf
     values: tuple[Label, ...] | None = None
     missing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.values is None and not self.low < self.high:
+            raise InvalidSetting(
+                f"No number meets the condition {self.text!r}",
+                got=f"above {self.low}, at most {self.high}",
+                allowed="low < high, or values=() for missing values only",
+            )
 
     def holds(self, column: Any) -> np.ndarray:
         """Whether each value of a column, as `Table.columns` gives it, meets the condition."""
@@ -78,7 +86,8 @@ class Rule:
     prediction : label
         The class, or the number, that the rule predicts.
     value : float
-        The model's output behind the prediction, on the scale explained.
+        The explained output: the row's own, or the mean over the rows the rule learnt from. It is
+        that of the target; where several classes are explained, that of the predicted class.
     within : float or None
         For numbers: answers at most this far from `prediction` count as the same.
     agreed, tried : int
@@ -312,7 +321,7 @@ class Rules(Explanation):
         rows = [
             [
                 str(self.labels[i]),
-                self.text(i),
+                _brief(self.text(i)),
                 self.rules[i].answer,
                 _percent(self.rules[i].precision),
                 _limits(self.rules[i].precision_low, self.rules[i].precision_high),
@@ -321,6 +330,11 @@ class Rules(Explanation):
             for i in shown
         ]
         return [self.dims[0], "if", "then", "precise", "between", "covers"], rows
+
+
+def _brief(text: str, most: int = 100) -> str:
+    """One line of a table; what is too long loses its end."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def _percent(share: float) -> str:

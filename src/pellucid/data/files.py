@@ -7,12 +7,14 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.core.axes import as_label
 from pellucid.core.errors import (
     EmptyData,
     InvalidData,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GZIP, PARQUET, ARROW, FEATHER_1, STREAM = b"\x1f\x8b", b"PAR1", b"ARROW1", b"FEA1", b"\xff" * 4
+BINARY = (PARQUET, ARROW, FEATHER_1, STREAM)
 
 
 def read_table(
@@ -67,7 +70,8 @@ def read_table(
     Returns
     -------
     Table
-        Given back by ``native()`` as a pyarrow Table.
+        Given back by ``native()`` as a pyarrow Table. Its row labels are those of the index that
+        pandas saved with the file, if it saved one.
 
     Raises
     ------
@@ -76,9 +80,16 @@ def read_table(
     EmptyData
         If it holds no bytes, no columns, or a header and no rows.
     """
-    table, notes = parse_table(
-        _content(Path(path)),
-        called=f"The file {Path(path).name}",
+    content, called = _content(Path(path)), f"The file {Path(path).name}"
+    if content.startswith(BINARY):
+        found = _binary(content, called)
+        labels = _row_labels(found)
+        found, notes = _without_index(found)
+        table = Table.of(_not_empty(found, called), schema=schema).noting(*notes)
+        return table if labels is None else replace(table, rows=labels)
+    found, notes = parse_table(
+        content,
+        called=called,
         delimiter=delimiter,
         decimal=decimal,
         missing=missing,
@@ -86,7 +97,7 @@ def read_table(
         encoding=encoding,
         names=names,
     )
-    return Table.of(table, schema=schema).noting(*notes)
+    return Table.of(found, schema=schema).noting(*notes)
 
 
 def parse_table(
@@ -106,14 +117,12 @@ def parse_table(
         content = _unpacked(content, called)
     if not content.strip():
         raise EmptyData(f"{called} is empty")
-    if content.startswith((PARQUET, ARROW, FEATHER_1, STREAM)):
+    if content.startswith(BINARY):
         table, notes = _without_index(_binary(content, called))
     else:
         text = decoded(content, called, encoding)
         table, notes = read_csv(text, called, delimiter, decimal, missing, dates, names)
-    if not table.num_rows or not table.num_columns:
-        raise EmptyData(f"{called} holds no rows", got=f"the columns {table.column_names}")
-    return table, notes
+    return _not_empty(table, called), notes
 
 
 def write_parquet(
@@ -226,6 +235,30 @@ def _without_index(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
     if not index:
         return table, ()
     return table.drop_columns(index), (f"The pandas index is left out: {', '.join(index)}.",)
+
+
+def _row_labels(table: pa.Table) -> npt.NDArray[Any] | None:
+    """The rows' names in a single index that pandas saved; None where it saved none of use."""
+    said = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", ())
+    if len(said) != 1:
+        return None
+    if isinstance(said[0], dict):
+        labels = np.arange(said[0]["start"], said[0]["stop"], said[0]["step"])
+        return labels if len(labels) == table.num_rows else None
+    values = table.column(said[0]).to_pylist() if said[0] in table.column_names else [None]
+    if any(value is None for value in values):
+        return None
+    if all(type(value) is int for value in values):
+        return np.array(values)
+    labels = np.empty(len(values), dtype=object)
+    labels[:] = [as_label(value) for value in values]
+    return labels
+
+
+def _not_empty(table: pa.Table, called: str) -> pa.Table:
+    if not table.num_rows or not table.num_columns:
+        raise EmptyData(f"{called} holds no rows", got=f"the columns {table.column_names}")
+    return table
 
 
 def _binary(content: bytes, called: str) -> pa.Table:

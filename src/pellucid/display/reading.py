@@ -37,6 +37,8 @@ class Sheet:
         The rows in the user's own values; may lack features.
     unit : str
         What the values are measured in.
+    noun : str
+        What stands on the player axis: ``"feature"`` or ``"term"``.
     """
 
     values: np.ndarray
@@ -48,6 +50,7 @@ class Sheet:
     output: np.ndarray | None
     inputs: Mapping[str, np.ndarray]
     unit: str
+    noun: str = "feature"
 
     def size(self) -> np.ndarray:
         """Mean magnitude of each feature over the rows that have a value, 0 where none has."""
@@ -121,6 +124,7 @@ def sheet(explanation: Attribution, class_: Label | None = None) -> Sheet:
         output=output,
         inputs={str(name): column for name, column in (chosen.inputs or {}).items()},
         unit=measured(explanation, label),
+        noun=explanation.player,
     )
 
 

@@ -14,6 +14,7 @@ from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.core.explanation import Explanation
 from pellucid.core.reasons import Reasons
 from pellucid.core.registry import modules
+from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
 from pellucid.display import figure
 from pellucid.display.theme import WIDTH
@@ -44,12 +45,12 @@ def show(
     """Draw an explanation.
 
     Without `kind`, the picture follows from the axes: an attribution of many rows is a
-    ``"beeswarm"``, of one row a ``"waterfall"``, without rows or with several classes a ``"bar"``;
-    a curve along predicted probabilities is a ``"calibration"``, any other a ``"curve"``; scores
-    of predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
-    ``"comparison"``, any others ``"scores"``; reasons are
-    a picture of one row, or of how often each comes; two
-    attributions are an ``"agreement"``, several curves a grid.
+    ``"beeswarm"``, or ``"interactions"`` where it has terms; of one row a ``"waterfall"``, without
+    rows or with several classes a ``"bar"``; a curve along predicted probabilities is a
+    ``"calibration"``, any other a ``"curve"``; scores of predicted against actual classes are a
+    ``"confusion"``, those of `pellucid.compare` a ``"comparison"``, any others ``"scores"``;
+    reasons are a picture of one row, or of how often each comes; two attributions are an
+    ``"agreement"``, several curves a grid.
 
     Parameters
     ----------
@@ -60,11 +61,11 @@ def show(
     class_ : label, optional
         The class to draw.
     row : label, optional
-        The row to draw as a waterfall.
+        The row to draw as a waterfall, or whose rule to draw.
     feature, partner : label, optional
         The feature of a dependence plot, and the one that colours it.
     top : int, optional
-        How many features, or scores, to draw.
+        How many features, rules or scores to draw.
     intervals : Mapping of feature to (low, high), optional
         Whiskers of a bar chart.
     others : sequence of Curve, optional
@@ -144,7 +145,7 @@ def _kind_of(explanation: Any) -> str:
     raise InvalidSetting(
         "This cannot be drawn",
         got=type(explanation).__name__,
-        allowed="an Attribution, Curve, Reasons or Scores, two Attributions, or several Curves",
+        allowed="an Attribution, Curve, Reasons, Rules or Scores, two Attributions, or several Curves",
     )
 
 
@@ -159,6 +160,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
         return "confusion" if confusion.is_confusion(explanation) else "scores"
     if isinstance(explanation, Reasons):
         return "reasons"
+    if isinstance(explanation, Rules):
+        return "rules"
     if not isinstance(explanation, Attribution):
         return "agreement"
     if "intervals" in options:
@@ -170,6 +173,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     additive = explanation.base is not None and explanation.output is not None
     if "row" in options or (not several and (rows == 1 or (rows == 0 and additive))):
         return "waterfall"
+    if explanation.player == "term" and not several:
+        return "interactions"
     return "beeswarm" if rows and not several else "bar"
 
 

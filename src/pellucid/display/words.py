@@ -30,6 +30,7 @@ SCALES = {
 
 METHODS = {
     "tree_shap": "tree SHAP",
+    "tree_interactions": "tree SHAP interactions",
     "kernel_shap": "kernel SHAP",
     "linear_shap": "linear SHAP",
     "permutation_shap": "permutation SHAP",

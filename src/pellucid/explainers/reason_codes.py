@@ -23,7 +23,7 @@ SIDES = {"higher": 1.0, "lower": -1.0}
 """Which way an answer is adverse, and its sign."""
 
 ROUNDING = 1e-9
-"""A share smaller than this part of all shares of its row is rounding, not a reason."""
+"""Differences smaller than this part of all shares of a row are rounding."""
 
 
 def reason_codes(
@@ -195,10 +195,14 @@ def _answer(recipe: Explainer, question: Question) -> Attribution:
 
 
 def _order(adverse: np.ndarray, k: int) -> np.ndarray:
-    """Players by adverse share, greatest first, (sample, place); -1 where there is no reason."""
+    """Players by adverse share, greatest first, (sample, place); -1 where there is no reason.
+
+    Shares that differ by rounding only are equal, and then the order of columns decides.
+    """
     size = np.abs(adverse).sum(axis=1, keepdims=True)
-    real = adverse > ROUNDING * size
-    places = np.argsort(np.where(real, -adverse, np.inf), axis=1, kind="stable")[:, :k]
+    steps = np.round(adverse / np.where(size > 0, ROUNDING * size, 1.0))
+    real = steps > 0
+    places = np.argsort(np.where(real, -steps, np.inf), axis=1, kind="stable")[:, :k]
     return np.where(np.take_along_axis(real, places, axis=1), places, -1)
 
 

@@ -72,7 +72,7 @@ def sampled_pairs(
     Returns
     -------
     coalitions : array of bool of shape (pair, player)
-        One coalition of each pair, the smaller one.
+        One coalition of each pair, the smaller one. Any beginning is a sample of the same kind.
     chance : array of shape (pair,)
         The chance with which the pair is in the sample; 1 for sizes taken whole.
 
@@ -80,18 +80,33 @@ def sampled_pairs(
     ----------
     Musco and Witter (2025), arXiv:2410.01917.
     """
+    weight, count = _sizes(players)
+    late = rng.random(len(count))
+    arrival = (np.arange(pairs) + late[:, None]) / weight[:, None]
+    arrival[np.arange(pairs) >= count[:, None]] = np.inf
+    size = np.argsort(arrival, axis=None, kind="stable")[:pairs] // max(pairs, 1)
+    drawn = np.empty((pairs, players), dtype=bool)
+    for k, all_ in enumerate(count):
+        here = size == k
+        drawn[here] = _of_size(players, k + 1, int(here.sum()), float(all_), rng)
+    return drawn, chances(drawn)
+
+
+def chances(coalitions: np.ndarray) -> np.ndarray:
+    """The chance with which each pair of a sample, or of its beginning, is in it: (pair,)."""
+    pairs, players = coalitions.shape
+    weight, count = _sizes(players)
+    share = _shared_out(pairs, weight, count) / count
+    return np.asarray(share[coalitions.sum(axis=1) - 1])
+
+
+def _sizes(players: int) -> tuple[np.ndarray, np.ndarray]:
+    """For sizes 1 to half the players: their weight in a sample, and how many pairs they have."""
     sizes = np.arange(1, players // 2 + 1)
     middle = 2 * sizes == players
     log_count = gammaln(players + 1) - gammaln(sizes + 1) - gammaln(players - sizes + 1)
     count = np.minimum(np.exp(np.minimum(log_count, 700)), COUNTED)
-    count = np.rint(np.where(middle, count / 2, count))
-    wanted = _shared_out(pairs, np.where(middle, 0.5, 1.0), count)
-    taken = np.minimum(_whole(wanted, rng), count).astype(int)
-    drawn = [
-        _of_size(players, int(size), int(few), float(all_), rng)
-        for size, few, all_ in zip(sizes, taken, count, strict=True)
-    ]
-    return np.concatenate(drawn), np.repeat(wanted / count, taken)
+    return np.where(middle, 0.5, 1.0), np.rint(np.where(middle, count / 2, count))
 
 
 def antithetic_orders(players: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
@@ -111,10 +126,12 @@ def prefixes(orders: np.ndarray) -> np.ndarray:
 
 
 def distinct(coalitions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different coalitions, and for each given one its place among them."""
+    """The different coalitions as they first occur, and the place of each given one among them."""
     packed = np.packbits(coalitions, axis=1)
     _, first, place = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return coalitions[first], place.reshape(-1)
+    rank = np.empty(len(first), dtype=int)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return coalitions[np.sort(first)], rank[place.reshape(-1)]
 
 
 def _shared_out(total: int, weight: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -129,13 +146,6 @@ def _shared_out(total: int, weight: np.ndarray, most: np.ndarray) -> np.ndarray:
         share[full] = most[full]
         free &= ~full
     return share
-
-
-def _whole(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whole numbers whose expectation is `share` and whose sum is that of `share`."""
-    ends = np.concatenate([[0.0], np.cumsum(share)])
-    steps = np.floor(ends + rng.random() * (1 - 1e-6) + 1e-9)
-    return np.diff(steps)
 
 
 def _of_size(

@@ -5,11 +5,10 @@ and keep its odd half, g(S) = (v(S) - v(not S)) / 2: the even half has no Shaple
 sum of products of an odd number of signs. A product of r signs gives each of its r players the
 Shapley value 2 / r times its coefficient, and every other player nothing.
 
-KernelSHAP fits the products of one sign and takes the rest for noise. Here that rest has a
-covariance: each product of r signs is expected to be as large as any other of its order, and
-orders to decay. Generalised least squares with this covariance is the best linear unbiased
-predictor of the Shapley values (universal kriging): still linear in the worths, with weights that
-depend on the coalitions only, so one factorisation serves all rows and all outputs.
+KernelSHAP fits the products of one sign and takes the rest for noise. Here that rest has the
+covariance of interactions whose players matter as much as the worths say (`maths.relevance`).
+Generalised least squares with this covariance is the best linear unbiased predictor of the Shapley
+values (universal kriging).
 """
 
 from __future__ import annotations
@@ -17,20 +16,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import lapack
 from scipy.special import stdtrit
 
-HIGHEST = 11
-"""Highest order of interaction whose covariance is written out."""
+from pellucid.maths.relevance import NUGGET, covariance, even, shares_covariance
 
-DECAY = 0.2
-"""Variance of one order of interaction relative to the odd order below it."""
+HIGHEST = 7
+"""Highest order of the games on which estimates are exact."""
 
-REST = 1e-4, 1e-6
-"""Variance of all higher orders, taken for noise; of none left, to keep the matrix regular."""
-
-ROOM = 6
+ROOM = 16
 """Pairs wanted for each game beyond one per player on which estimates are exact."""
+
+LEARNING = 2.0
+"""Pairs that each learnt relevance costs, in the error."""
+
+FLOOR = 1e-3
+"""Least squared error, relative to the one that the covariance expects: the jackknife sees nothing
+where the worths that matter happen to be alike."""
 
 NORMAL = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
@@ -51,6 +53,8 @@ class ShapleyRegression:
         Whitened projection: ``residual.T @ residual @ g`` is what the other pairs do not explain.
     spread : array of shape (player, pair)
         Weights with which squares of these residuals make the squared error.
+    least : array of shape (player,)
+        Weights with which the sum of squares of the whitened residuals makes the least of it.
 
     Notes
     -----
@@ -59,7 +63,8 @@ class ShapleyRegression:
     for the finite number of coalitions of each size, and which is known to be too large for
     smoothers. Its expectation under the covariance is known, and so is the true expected squared
     error; the ratio of the two, which does not depend on the game, corrects it. Few effective
-    terms (Satterthwaite) widen it so that estimate ± 1.96 errors covers 95 %.
+    terms (Satterthwaite) widen it, and so do relevances learnt from the same worths, so that
+    estimate ± 1.96 errors covers 95 %.
 
     References
     ----------
@@ -72,9 +77,12 @@ class ShapleyRegression:
     weights: np.ndarray
     residual: np.ndarray
     spread: np.ndarray
+    least: np.ndarray
 
     @classmethod
-    def of(cls, coalitions: np.ndarray, chance: np.ndarray) -> ShapleyRegression:
+    def of(
+        cls, coalitions: np.ndarray, chance: np.ndarray, relevance: np.ndarray | None = None
+    ) -> ShapleyRegression:
         """The regression for a sample of pairs.
 
         Parameters
@@ -83,25 +91,33 @@ class ShapleyRegression:
             One coalition of each pair, without everybody.
         chance : array of shape (pair,)
             With which the pair is in the sample.
+        relevance : array of shape (player,), optional
+            How much players matter in interactions, if it was learnt from the same worths.
         """
-        players = coalitions.shape[1]
-        signs = np.concatenate([np.ones((1, players)), 2.0 * coalitions - 1])
+        signs = with_everybody(coalitions)
         chance = np.concatenate([[1.0], chance])
-        whole, shapley, prior = _covariances(signs)
-        fixed, truth = _fixed(signs)
-        factor = np.linalg.cholesky(whole)
-        shapley = solve_triangular(factor, shapley, lower=True)
-        fixed = solve_triangular(factor, fixed, lower=True)
-        basis, size, turn = np.linalg.svd(fixed, full_matrices=False)
-        kept = size > 1e-9 * size[0]
-        basis, size, turn = basis[:, kept], size[kept], turn[kept]
-        lack = basis.T @ shapley - (turn @ truth) / size[:, None]
-        variance = prior - (shapley**2).sum(axis=0) + (lack**2).sum(axis=0)
-        weights = solve_triangular(factor, shapley - basis @ lack, lower=True, trans=1).T
-        inverse = solve_triangular(factor, np.eye(len(signs)), lower=True)
+        assumed = even(signs.shape[1]) if relevance is None else relevance
+        whole = covariance(signs, assumed)
+        shapley, prior = shares_covariance(signs, assumed)
+        size = whole[0, 0]
+        whole /= size
+        whole[np.diag_indices(len(whole))] += NUGGET
+        inverse = np.tril(lapack.dtrtri(np.linalg.cholesky(whole), lower=1)[0])
+        games, truth = _fixed(signs)
+        shapley = inverse @ shapley / size
+        basis, length, turn = np.linalg.svd(inverse @ games, full_matrices=False)
+        kept = length > 1e-9 * length[0]
+        basis, length, turn = basis[:, kept], length[kept], turn[kept]
+        lack = basis.T @ shapley - (turn @ truth) / length[:, None]
+        variance = prior / size - (shapley**2).sum(axis=0) + (lack**2).sum(axis=0)
+        weights = (inverse.T @ (shapley - basis @ lack)).T
         residual = inverse - basis @ (basis.T @ inverse)
-        spread = _spread(weights, (residual**2).sum(axis=0), chance, np.maximum(variance, 0))
-        return cls(weights=weights, residual=residual, spread=spread)
+        variance = np.maximum(variance, 0)
+        if relevance is not None:
+            variance /= 1 - LEARNING * len(relevance) / len(signs)
+        spread = _spread(weights, (residual**2).sum(axis=0), chance, variance)
+        least = FLOOR * variance / max(1, len(signs) - len(length))
+        return cls(weights=weights, residual=residual, spread=spread, least=least)
 
     def estimate(self, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shapley values and their standard errors.
@@ -118,12 +134,19 @@ class ShapleyRegression:
         """
         samples, pairs, outputs = odd.shape
         flat = odd.transpose(1, 0, 2).reshape(pairs, -1)
-        left = self.residual.T @ (self.residual @ flat)
+        white = self.residual @ flat
+        left = self.residual.T @ white
         values = self.weights @ flat
         values += (2 * flat[0] - values.sum(axis=0)) / len(values)
-        error = np.sqrt(self.spread @ left**2) + ROUNDING * np.abs(flat).max(axis=0)
+        square = self.spread @ left**2 + np.outer(self.least, (white**2).sum(axis=0))
+        error = np.sqrt(square) + ROUNDING * np.abs(flat).max(axis=0)
         shape = (-1, samples, outputs)
         return values.reshape(shape).transpose(1, 0, 2), error.reshape(shape).transpose(1, 0, 2)
+
+
+def with_everybody(coalitions: np.ndarray) -> np.ndarray:
+    """Signs of everybody and then of the coalitions: (1 + coalition, player)."""
+    return np.concatenate([np.ones((1, coalitions.shape[1])), 2.0 * coalitions - 1])
 
 
 def widening(degrees: np.ndarray | float) -> np.ndarray:
@@ -131,53 +154,23 @@ def widening(degrees: np.ndarray | float) -> np.ndarray:
     return np.asarray(stdtrit(degrees, 0.975) / NORMAL)
 
 
-def _covariances(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Prior covariance of interactions: worth with worth, worth with Shapley value, its variance.
-
-    The mean of all products of r among `players` signs depends only on how many are negative.
-    """
-    pairs, players = signs.shape
-    orders = range(3, min(players, HIGHEST) + 1, 2)
-    mean = _mean_products(players, HIGHEST)
-    mean_without, negative = _without_one(signs)
-    apart = np.rint((players - signs @ signs.T) / 2).astype(int)
-    rest = REST[0] if players > HIGHEST + 1 else REST[1]
-    profile, variance = np.zeros(players + 1), rest * 4 / (players * (HIGHEST + 2))
-    shapley = np.zeros((pairs, players))
-    for order in orders:
-        size = DECAY ** ((order - 3) / 2)
-        profile += size * mean[order]
-        shapley += size * 2 / players * signs * mean_without[order - 1][negative]
-        variance += size * 4 / (order * players)
-    whole = profile[apart]
-    whole[np.diag_indices(pairs)] += rest
-    shapley[0] += rest * 2 / players
-    return whole, shapley, variance
-
-
 def _fixed(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Games on which estimates are exact, and their Shapley values, shape (game, player).
 
-    For each order and player: the mean of all products of that order with the player in them. As
-    coalitions are drawn alike for all players, estimates that are exact on these means have no
-    bias on any game of these orders.
+    For each order and player: the mean of all products of that order with the player in them. They
+    span what a player adds that depends only on how many others are there, such as rare jumps.
     """
     pairs, players = signs.shape
     number = min(-(-pairs // (ROOM * players)), (min(players, HIGHEST) + 1) // 2)
-    mean_without, negative = _without_one(signs)
-    games, truth = [], []
-    for order in range(1, 2 * number, 2):
-        games.append(signs * mean_without[order - 1][negative])
-        others = (order - 1) / max(players - 1, 1)
-        truth.append(2 / order * (others + (1 - others) * np.eye(players)))
-    return np.concatenate(games, axis=1), np.concatenate(truth)
-
-
-def _without_one(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean products of the players but one, and how many of them are negative: (pair, player)."""
     negative = signs < 0
     others = negative.sum(axis=1, keepdims=True) - negative
-    return _mean_products(signs.shape[1] - 1, HIGHEST - 1), others
+    mean = _mean_products(players - 1, HIGHEST - 1)
+    games, truth = [], []
+    for order in range(1, 2 * number, 2):
+        games.append(signs * mean[order - 1][others])
+        share = (order - 1) / max(players - 1, 1)
+        truth.append(2 / order * (share + (1 - share) * np.eye(players)))
+    return np.concatenate(games, axis=1), np.concatenate(truth)
 
 
 def _mean_products(players: int, highest: int) -> np.ndarray:

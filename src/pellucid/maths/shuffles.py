@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -29,6 +31,25 @@ def donors(rows: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
     return given
 
 
+def donors_within(strata: np.ndarray, repeats: int, rng: np.random.Generator) -> np.ndarray:
+    """As `donors`, of shape (repeat, row), from rows of the same stratum.
+
+    Parameters
+    ----------
+    strata : int array of shape (row,)
+        Strata of at least two rows. One with fewer pairs than `repeats` needs uses some again.
+    repeats : int
+    rng : Generator
+    """
+    most = int(np.bincount(strata).max()) - 1
+    given = np.empty((min(repeats, most), len(strata)), dtype=np.intp)
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        some = donors(len(rows), len(given), rng)
+        given[:, rows] = rows[np.resize(some, (len(given), len(rows)))]
+    return given
+
+
 def paired_error(terms: np.ndarray, given: np.ndarray) -> float:
     """Standard error, over rows and shuffles, of the mean of `terms`.
 
@@ -52,3 +73,39 @@ def paired_error(terms: np.ndarray, given: np.ndarray) -> float:
     single = terms.var() / repeats
     spread = np.var(received + gave, ddof=1) - single
     return float(np.sqrt(max(spread, single) / rows))
+
+
+GROUPS = 10
+
+
+def grouped_error(
+    value: Callable[[np.ndarray, np.ndarray, int], float], given: np.ndarray
+) -> float:
+    """Standard error, over rows and shuffles, of the mean over repeats of any `value`.
+
+    Parameters
+    ----------
+    value : callable
+        From the places of receiving rows, the places of rows as they are, and the number of a
+        repeat, to the value on these rows only.
+    given : int array of shape (repeat, row)
+
+    Notes
+    -----
+    A jackknife that leaves out a tenth of the rows at a time, in both roles: the pairs that
+    receive or give one of them go.
+    """
+    rows = np.arange(given.shape[1])
+    groups = min(GROUPS, len(rows))
+    left = []
+    for group in range(groups):
+        stays = rows % groups != group
+        parts = []
+        for repeat, giver in enumerate(given):
+            pairs = np.flatnonzero(stays & stays[giver])
+            if len(pairs):
+                parts.append(value(pairs, rows[stays], repeat))
+        if parts:
+            left.append(np.mean(parts))
+    spread = np.var(left) * (len(left) - 1) if left else 0.0
+    return float(np.sqrt(spread))

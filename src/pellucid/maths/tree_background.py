@@ -19,9 +19,9 @@ from pellucid.maths.tree_interventional import (
 from pellucid.maths.tree_pairs import pair_values
 from pellucid.maths.tree_paths import fast
 
-PAIRS_PER_TEST = 1.5  # with fewer pairs of rows, walking each pair is faster than patterns
 BLOCK = 1024  # rows walked at a time
 FEW_PAIRS = 1000  # pairs of rows that are faster compared than put in order
+MOST_ENTRIES = 2**23  # of one tree's tables, for each output
 
 
 @fast
@@ -32,31 +32,82 @@ def shapley(program, table, output, value, trees, own, other, rule, limits, phi)
     weights and the coalition weights; `limits` are the most bits of a subtree's and of a single
     leaf's table.
     """
-    share = np.full(other.shape[1], 1.0 / other.shape[1])
+    rows, behind = own.shape[1], other.shape[1]
+    share = np.full((1, behind), 1.0 / behind)
     for tree in range(trees[0], trees[1]):
-        first = program.first[tree]
-        if first == program.first[tree + 1]:
+        tests = program.first[tree + 1] - program.first[tree]
+        if not tests or not rows:
             continue
         gain = phi[output[tree] : output[tree] + value.shape[1]]
-        few = own.shape[1] * other.shape[1] < PAIRS_PER_TEST * (program.first[tree + 1] - first)
-        if few or program.tree_players[tree] > MOST_BITS:
-            pair_values(program, table, tree, value, own, other, rule[2], gain)
-            continue
-        units, players = _units(program, tree, limits)
-        behind = passes(program, table, tree, other, 0, other.shape[1])
-        tables = _tables(program, first, units, players, value, behind, share, rule)
-        for begin in range(0, own.shape[1], BLOCK):
-            rows = min(BLOCK, own.shape[1] - begin)
-            goes = passes(program, table, tree, own, begin, rows)
-            part = gain[:, :, begin : begin + rows]
-            for unit in range(len(units)):
-                if units[unit, 5] < 0:
-                    _look_up_new(
-                        program, first, units[unit], players[unit], value, goes, behind, share,
-                        rule, part,
-                    )  # fmt: skip
-                else:
-                    _look_up(program, first, units[unit], players[unit], tables, goes, part)
+        work = pair_values(program, table, tree, value, own, (0, 1), other, share, rule[2], gain)
+        bits = _affordable(program, tree, limits[1])
+        if work * rows < _tables_work(program, tree, rows, behind, bits):
+            rest = 1, rows
+            pair_values(program, table, tree, value, own, rest, other, share, rule[2], gain)
+        else:
+            most = min(limits[0], bits), bits
+            _by_tables(program, table, tree, value, own, other, share[0], rule, most, gain)
+
+
+@fast
+def weighted(program, table, output, value, trees, own, other, share, gains, phi):  # type: ignore[no-untyped-def]
+    """As :func:`shapley`, each pair of rows with its own weight in `share` (sample, row)."""
+    for tree in range(trees[0], trees[1]):
+        if program.first[tree + 1] > program.first[tree]:
+            gain = phi[output[tree] : output[tree] + value.shape[1]]
+            everyone = 0, own.shape[1]
+            pair_values(program, table, tree, value, own, everyone, other, share, gains, gain)
+
+
+@fast
+def _affordable(program, tree, most_bits):  # type: ignore[no-untyped-def]
+    """The most bits of a table for which all tables of one tree fit the room for them."""
+    entries = np.zeros(most_bits + 1, dtype=np.int64)
+    for node in range(program.first[tree], program.first[tree + 1]):
+        players = program.tests[node].known + (program.tests[node].previous < 0)
+        if players <= most_bits:
+            entries[players] += 2 * players << players
+    bits, total = 0, 0
+    while bits < most_bits and total + entries[bits + 1] <= MOST_ENTRIES:
+        bits += 1
+        total += entries[bits]
+    return bits
+
+
+@fast
+def _tables_work(program, tree, rows, behind, most_bits):  # type: ignore[no-untyped-def]
+    """What tables take for one tree, in the unit of `pair_values`; the figures were measured."""
+    if program.tree_players[tree] > MOST_BITS:
+        return np.inf
+    work = 0.0
+    for node in range(program.first[tree], program.first[tree + 1]):
+        players = program.tests[node].known + (program.tests[node].previous < 0)
+        if players <= most_bits:
+            work += 100 * players + behind + rows
+        else:
+            work += (20 + 0.1 * behind) * rows
+    return work
+
+
+@fast
+def _by_tables(program, table, tree, value, own, other, share, rule, limits, gain):  # type: ignore[no-untyped-def]
+    """Add one tree's values for all rows but the first to gain (width, player, sample)."""
+    first = program.first[tree]
+    units, players = _units(program, tree, limits)
+    behind = passes(program, table, tree, other, 0, other.shape[1])
+    tables = _tables(program, first, units, players, value, behind, share, rule)
+    for begin in range(1, own.shape[1], BLOCK):
+        rows = min(BLOCK, own.shape[1] - begin)
+        goes = passes(program, table, tree, own, begin, rows)
+        part = gain[:, :, begin : begin + rows]
+        for unit in range(len(units)):
+            if units[unit, 5] < 0:
+                _look_up_new(
+                    program, first, units[unit], players[unit], value, goes, behind, share, rule,
+                    part,
+                )  # fmt: skip
+            else:
+                _look_up(program, first, units[unit], players[unit], tables, goes, part)
 
 
 @fast

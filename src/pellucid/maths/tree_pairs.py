@@ -1,8 +1,10 @@
-"""Interventional Shapley values by pairing each row with each background row.
+"""Interventional Shapley values by sending each row down a tree together with the background.
 
-Both walk down the tree together: where they part, the player is either the row's or the
-background's from there on. This is the way for a few rows, and for trees with very many players on
-one path.
+Where the row and a background row part, the tested player is from there on either the row's (the
+leaves below count for it) or the background row's (they count against it). All background rows
+that can still get somewhere go down as one list: on the row's own way the list stays whole, on
+any other way only those are left that go there. This is the way for a few rows, for trees with
+very many leaves or players, and where every pair of rows has a weight of its own.
 """
 
 from __future__ import annotations
@@ -11,68 +13,150 @@ import numpy as np
 
 from pellucid.maths.tree_paths import fast
 
-OPEN, MINE, THEIRS = 0, 1, 2
+MINE, THEIRS, REST = 0, 1, 2
+"""What is under way below a test: the row's own way, the others' way, or the left one of two."""
+
+VISIT = 20
+"""What going to a test takes, in units of one background row's meeting it."""
 
 
 @fast
-def pair_values(program, table, tree, value, own, other, gains, gain):  # type: ignore[no-untyped-def]
-    """Add one tree's values to gain (width, player, sample)."""
-    room = (
-        np.full(gain.shape[1], OPEN, dtype=np.int8),  # who owns each player
-        np.empty(program.tree_players[tree] + 1, dtype=np.int64),  # players that are owned
-        np.empty((program.tree_depth[tree] + 1, 3), dtype=np.int64),
-    )
-    for row in range(own.shape[1]):
-        for behind in range(other.shape[1]):
-            _pair(program, table, tree, value, own, row, other, behind, gains, room, gain)
+def pair_values(program, table, tree, value, own, rows, other, share, gains, gain):  # type: ignore[no-untyped-def]
+    """Add one tree's values for rows[0], …, rows[1] - 1 to gain (width, player, sample).
+
+    A background row counts with its weight in `share` (sample, background row), or in the one
+    line there is. Returns the work: how often a background row met a test, and what else it took.
+    """
+    depth, width, behind = program.tree_depth[tree], value.shape[1], other.shape[1]
+    lists = np.empty((depth + 1) * behind, dtype=np.int32)  # of background rows
+    lists[:behind] = np.arange(behind)
+    works = np.empty((depth, 4), dtype=np.int64)  # under way: test, what, and a list
+    before = np.empty((depth, width))  # sums when that began
+    mine = np.zeros((program.tree_players[tree], behind), dtype=np.bool_)  # the row's alone
+    alone = np.zeros(behind, dtype=np.int64)  # and how many
+    theirs = np.zeros(gain.shape[1], dtype=np.bool_)  # players that are the background's alone
+    won, lost = np.empty((width, behind)), np.empty(width)
+    codes, work = np.empty(len(own), dtype=own.dtype), 0
+    for row in range(rows[0], rows[1]):
+        codes[:] = own[:, row]
+        work += _descend(
+            program.tests, program.first[tree], table, value, codes, other,
+            share, row if len(share) > 1 else 0, gains,
+            lists, works, before, mine, alone, theirs, won, lost, gain, row,
+        )  # fmt: skip
+    return work
 
 
 @fast
-def _pair(program, table, tree, value, own, row, other, behind, gains, room, gain):  # type: ignore[no-untyped-def]
-    """Walk one row with one background row; the stack keeps ways not yet taken as THEIRS."""
-    owner, owned, stack = room
-    node, top, count, mine = program.first[tree], 0, 0, 0
+def _descend(  # type: ignore[no-untyped-def]
+    tests, node, table, value, codes, other, share, line, gains,
+    lists, works, before, mine, alone, theirs, won, lost, gain, row,
+):  # fmt: skip
+    """Walk one row with the whole background; returns the work."""
+    won[:], lost[:] = 0.0, 0.0
+    top, against, work = 0, 0, 0
+    low, high, free = 0, other.shape[1], other.shape[1]
     while True:
         while node >= 0:
-            test = program.tests[node]
-            here = _child(test, table, own[test.slot, row])
-            there = _child(test, table, other[test.slot, behind])
-            if here == there or owner[test.player] == MINE:
-                node = here
-            elif owner[test.player] == THEIRS:
-                node = there
-            else:
-                stack[top, 0], stack[top, 1], stack[top, 2] = there, test.player, count
-                top, owner[test.player], owned[count] = top + 1, MINE, test.player
-                node, count, mine = here, count + 1, mine + 1
-        _credit(value, ~node, mine, count, owner, owned, gains, other.shape[1], gain, row)
-        kept = stack[top - 1, 2] if top else 0
-        while count > kept:
-            count -= 1
-            mine -= owner[owned[count]] == MINE
-            owner[owned[count]] = OPEN
+            test = tests[node]
+            work += VISIT + high - low
+            if theirs[test.player]:
+                middle = _those(test, table, other, True, mine, False, lists, low, high, free)
+                end = _those(test, table, other, False, mine, False, lists, low, high, middle)
+                if free < middle < end:
+                    top = _begin(works, top, node, REST, middle, end)
+                node = test.left if free < middle else test.right
+                low, high, free = free, middle if free < middle else end, end
+                continue
+            ours = _goes_left(test, table, codes[test.slot])
+            again = test.previous >= 0
+            end = _those(test, table, other, not ours, mine, again, lists, low, high, free)
+            if free < end:
+                _part(lists, free, end, test.bit, 1, won, share, line, alone, mine, before, top, 0)
+                top, free = _begin(works, top, node, MINE, free, end), end
+            node = test.left if ours else test.right
+        _leaf(value, ~node, lists, low, high, share, line, alone, against, gains, won, lost)
+        while top and works[top - 1, 1] == THEIRS:
+            top, against = top - 1, against - 1
+            player = tests[works[top, 0]].player
+            theirs[player] = False
+            for w in range(len(lost)):
+                gain[w, player, row] -= lost[w] - before[top, w]
         if not top:
-            return
-        top -= 1
-        node, owned[count], owner[stack[top, 1]] = stack[top, 0], stack[top, 1], THEIRS
-        count += 1
+            return work
+        test, low, high = tests[works[top - 1, 0]], works[top - 1, 2], works[top - 1, 3]
+        free = high
+        if works[top - 1, 1] == REST:
+            node, top = test.right, top - 1
+            continue
+        _part(lists, low, high, test.bit, -1, won, share, line, alone, mine, before, top - 1, 1)
+        for w in range(len(lost)):
+            gain[w, test.player, row] += before[top - 1, w]
+            before[top - 1, w] = lost[w]
+        theirs[test.player], works[top - 1, 1], against = True, THEIRS, against + 1
+        node = test.right if _goes_left(test, table, codes[test.slot]) else test.left
 
 
 @fast
-def _child(test, table, code):  # type: ignore[no-untyped-def]
+def _begin(works, top, node, what, begin, end):  # type: ignore[no-untyped-def]
+    works[top, 0], works[top, 1], works[top, 2], works[top, 3] = node, what, begin, end
+    return top + 1
+
+
+@fast
+def _goes_left(test, table, code):  # type: ignore[no-untyped-def]
     if test.table_start >= 0:
-        goes_left = table[test.table_start + code]
-    else:
-        goes_left = code <= test.cut or code == test.missing_code
-    return test.left if goes_left else test.right
+        return table[test.table_start + code]
+    return code <= test.cut or code == test.missing_code
 
 
 @fast
-def _credit(value, leaf, mine, count, owner, owned, gains, pairs, gain, row):  # type: ignore[no-untyped-def]
-    """A leaf that both can reach together pays the players who were owned on the way."""
-    plus, minus = gains[mine, count - mine] / pairs, gains[count - mine, mine] / pairs
-    for j in range(count):
-        player = owned[j]
-        worth = plus if owner[player] == MINE else -minus
-        for w in range(value.shape[1]):
-            gain[w, player, row] += worth * value[leaf, w]
+def _those(test, table, other, left, mine, again, lists, low, high, end):  # type: ignore[no-untyped-def]
+    """Append to the lists those of one list who go that way; returns where they end.
+
+    Those for whom the player is the row's already, by a test above, follow the row: they stay out.
+    """
+    start, cut, missing, slot, bit = (
+        test.table_start,
+        test.cut,
+        test.missing_code,
+        test.slot,
+        test.bit,
+    )
+    for i in range(low, high):
+        b = lists[i]
+        code = other[slot, b]
+        side = table[start + code] if start >= 0 else (code <= cut) | (code == missing)
+        lists[end] = b
+        end += (side == left) & ~(again and mine[bit, b])
+    return end
+
+
+@fast
+def _part(lists, low, high, bit, step, won, share, line, alone, mine, before, place, sign):  # type: ignore[no-untyped-def]
+    """Make a player the row's alone for some background rows, or no longer (step 1 or -1).
+
+    What was won with them before is kept, then becomes what was won meanwhile.
+    """
+    for w in range(len(won)):
+        total = 0.0
+        for i in range(low, high):
+            total += share[line, lists[i]] * won[w, lists[i]]
+        before[place, w] = total - before[place, w] if sign else total
+    for i in range(low, high):
+        alone[lists[i]] += step
+        mine[bit, lists[i]] = step > 0
+
+
+@fast
+def _leaf(value, leaf, lists, low, high, share, line, alone, against, gains, won, lost):  # type: ignore[no-untyped-def]
+    """A leaf that the row and some background rows reach together pays on both sides."""
+    loss = 0.0
+    for i in range(low, high):
+        b = lists[i]
+        count = alone[b]
+        loss += share[line, b] * gains[against, count]
+        for w in range(len(won)):
+            won[w, b] += value[leaf, w] * gains[count, against]
+    for w in range(len(won)):
+        lost[w] += value[leaf, w] * loss

@@ -39,17 +39,18 @@ def quadrature_order(players):  # type: ignore[no-untyped-def]
 
 
 @fast
-def shapley(program, table, output, value, codes, times, weights, layout, room):  # type: ignore[no-untyped-def]
-    """Add a block's values to the last lines of the room, (output, player) of them.
+def shapley(program, table, output, value, trees, codes, times, weights, layout, room):  # type: ignore[no-untyped-def]
+    """Add what trees[0], …, trees[1] - 1 give a block to the room's last lines, (output, player).
 
     Line K of `times` and `weights` is the rule with K nodes on [0, 1]; `layout` is players, and
-    where the lines for ``z - r``, for who passes, and for results begin.
+    where the lines for ``z - r``, for who passes, and for results begin. The room's precision is
+    that of the sums.
     """
     tests, width, rows = program.tests, value.shape[1], codes.shape[1]
     players, lean, hot, gain = layout
     path, side = np.zeros(hot - lean + 1, np.int64), np.zeros(hot - lean + 1, np.int64)
-    rule = np.empty((2, times.shape[1]))
-    for tree in range(len(output)):
+    rule = np.empty((2, times.shape[1]), dtype=room.dtype)
+    for tree in range(trees[0], trees[1]):
         node, depth = program.first[tree], 0
         if node == program.first[tree + 1]:
             continue
@@ -105,8 +106,9 @@ def _lean(test, table, codes, rows, lean, hot, above, room):  # type: ignore[no-
     """How far each row's own way left is from the share that goes left."""
     slot, start, cut, missing = test.slot, test.table_start, test.cut, test.missing_code
     again = above >= 0 or test.reused
-    low = 0.0 if again else -test.ratio
-    high = low + 1.0
+    number = room.dtype.type
+    low = number(0.0 if again else -test.ratio)
+    high = number(1.0 if again else 1.0 - test.ratio)
     if start >= 0:
         for b in range(rows):
             room[lean, b] = high if table[start + codes[slot, b]] else low
@@ -121,8 +123,9 @@ def _lean(test, table, codes, rows, lean, hot, above, room):  # type: ignore[no-
 @fast
 def _lean_again(ratio, rows, lean, hot, above, room):  # type: ignore[no-untyped-def]
     """The same for a player with several tests on the path, and who still passes them all."""
+    ratio, one = room.dtype.type(ratio), room.dtype.type(1.0)
     for b in range(rows):
-        so_far = room[above, b] if above >= 0 else 1.0
+        so_far = room[above, b] if above >= 0 else one
         passes = so_far * room[lean, b]
         room[hot, b] = passes
         room[hot + 1, b] = so_far - passes
@@ -133,6 +136,7 @@ def _lean_again(ratio, rows, lean, hot, above, room):  # type: ignore[no-untyped
 def _down(ratio, rows, order, place, rule, room):  # type: ignore[no-untyped-def]
     """Chance to reach each child, from that to reach the node."""
     own, low, high, lean = place
+    ratio = room.dtype.type(ratio)
     for k in range(order):
         tau = rule[0, k]
         for b in range(rows):
@@ -151,12 +155,13 @@ def _up_for(first_output: bool):  # type: ignore[no-untyped-def]
     @fast
     def up(test, value, w, rows, order, place, gain, rule, room):  # type: ignore[no-untyped-def]
         """Mean below the node, from its children; and what the node's player earns here."""
-        ratio, left, right = test.ratio, test.left, test.right
+        number, left, right = room.dtype.type, test.left, test.right
         own, low, high, lean = place
         mean = own if first_output else own + w * order
         low, high = low + w * order, high + w * order
-        first = value[~left, w] if left < 0 else 0.0
-        second = value[~right, w] if right < 0 else 0.0
+        ratio = number(test.ratio)
+        first = number(value[~left, w] if left < 0 else 0.0)
+        second = number(value[~right, w] if right < 0 else 0.0)
         for k in range(order):
             tau, factor = rule[0, k], rule[1, k]
             if left < 0 and right < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +20,26 @@ class RidgeFits:
         The value where every column is zero.
     r2 : array of shape (fit, output)
         Weighted share of the target's variance that the line explains; NaN for a constant target.
+    r2_out : array of shape (fit, output)
+        The same where each draw is predicted by the line through all others.
+    redrawn : array of shape (redraw, fit, column, output)
+        Slopes of the redraws that were asked for.
     """
 
     slope: np.ndarray
     error: np.ndarray
     intercept: np.ndarray
     r2: np.ndarray
+    r2_out: np.ndarray
+    redrawn: np.ndarray
 
 
 def weighted_ridge(
-    design: np.ndarray, target: np.ndarray, weight: np.ndarray, penalty: float
+    design: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    penalty: float,
+    redraws: np.ndarray | None = None,
 ) -> RidgeFits:
     """Minimise ``Σ weight (target − intercept − design·slope)² + penalty |slope|²`` in each fit.
 
@@ -42,6 +53,9 @@ def weighted_ridge(
         Weights, not all zero in a fit.
     penalty : float
         Above zero; the intercept is not penalised.
+    redraws : array of shape (redraw, group), optional
+        How often each of so many groups of consecutive draws is taken in each redraw; draws left
+        over at the end, fewer than there are groups, or one more, are taken once.
 
     Notes
     -----
@@ -49,32 +63,121 @@ def weighted_ridge(
     scatter around the line differs from place to place, as the misfit of a surrogate does; it
     does not include the pull of the penalty towards zero.
 
+    A redraw is a bootstrap of whole groups of draws. As draws are independent, so are groups of
+    them, and their cross products need to be summed only once for all redraws.
+
     References
     ----------
     MacKinnon and White (1985), doi:10.1016/0304-4076(85)90158-7.
     """
+    design, target, weight = (np.ascontiguousarray(a, np.float64) for a in (design, target, weight))
     share = weight / weight.sum(axis=1, keepdims=True)
-    root = np.sqrt(weight)[:, :, None]
-    middle = np.matmul(share[:, None, :], design)
-    level = np.matmul(share[:, None, :], target)
-    z, left = design - middle, target - level
-    z *= root
-    left *= root
-    total = np.square(left).sum(axis=1)
-    across = z.transpose(0, 2, 1)
-    gram = np.matmul(across, z) + penalty * np.eye(z.shape[2])
-    slope = np.linalg.solve(gram, np.matmul(across, left))
-    left -= np.matmul(z, slope)
-    pull = np.matmul(z, np.linalg.inv(gram))
-    leverage = share + np.einsum("fdc,fdc->fd", pull, z)
-    sure = left / np.maximum(1.0 - leverage, 1e-9)[:, :, None]
-    np.square(pull, out=pull)
-    error = np.sqrt(np.matmul(pull.transpose(0, 2, 1), np.square(sure)))
+    middle = np.matmul(share[:, None, :], design)[:, 0]
+    level = np.matmul(share[:, None, :], target)[:, 0]
+    groups = 1 if redraws is None else redraws.shape[1]
+    products = _products(design, target, weight, middle, level, groups)
+    whole, columns = products.sum(axis=1), design.shape[2]
+    gram = whole[:, 1:, 1 : 1 + columns] + penalty * np.eye(columns)
+    slope = np.linalg.solve(gram, whole[:, 1:, 1 + columns :])
+    inverse = np.linalg.inv(gram)
+    squares = _squares(design, target, weight, share, middle, level, slope, inverse)
+    total, missed, alone = squares[:, :3].transpose(1, 0, 2)
     varies = total > 1e-24 * weight.sum(axis=1, keepdims=True)
-    unexplained = np.square(left).sum(axis=1) / np.where(varies, total, 1.0)
+    safe = np.where(varies, total, 1.0)
+    again = np.empty((0, *slope.shape))
+    if redraws is not None:
+        again = _redrawn(products, redraws, penalty)
     return RidgeFits(
         slope=slope,
-        error=error,
-        intercept=(level - np.matmul(middle, slope))[:, 0],
-        r2=np.where(varies, 1.0 - unexplained, np.nan),
+        error=np.sqrt(squares[:, 3:]),
+        intercept=level - np.matmul(middle[:, None], slope)[:, 0],
+        r2=np.where(varies, 1.0 - missed / safe, np.nan),
+        r2_out=np.where(varies, 1.0 - alone / safe, np.nan),
+        redrawn=again,
     )
+
+
+def _redrawn(products: np.ndarray, redraws: np.ndarray, penalty: float) -> np.ndarray:
+    """Slopes of each redraw of groups; the last group is taken once in every redraw."""
+    known = products.shape[2]
+    taken = np.column_stack([redraws, np.ones(len(redraws))])
+    total = np.tensordot(taken, products, axes=(1, 1))
+    held = penalty * np.eye(known)
+    held[0, 0] = 0.0
+    return np.asarray(np.linalg.solve(total[..., :known] + held, total[..., known:])[:, :, 1:])
+
+
+@njit(cache=True, nogil=True)
+def _products(
+    design: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    middle: np.ndarray,
+    level: np.ndarray,
+    groups: int,
+) -> np.ndarray:
+    """Weighted sums of products of (1, columns) with (1, columns, targets), all centred.
+
+    Shape (fit, group + 1, 1 + column, 1 + column + target); the last group holds what is left.
+    """
+    fits, draws, columns = design.shape
+    width = 1 + columns + target.shape[2]
+    size = max((draws - 1) // groups, 1)
+    found = np.zeros((fits, groups + 1, 1 + columns, width))
+    sides = np.empty(width)
+    sides[0] = 1.0
+    for f in range(fits):
+        for d in range(draws):
+            for c in range(columns):
+                sides[1 + c] = design[f, d, c] - middle[f, c]
+            for t in range(target.shape[2]):
+                sides[1 + columns + t] = target[f, d, t] - level[f, t]
+            into = found[f, min(d // size, groups)]
+            for a in range(1 + columns):
+                heavy = weight[f, d] * sides[a]
+                for b in range(width):
+                    into[a, b] += heavy * sides[b]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _squares(
+    design: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    share: np.ndarray,
+    middle: np.ndarray,
+    level: np.ndarray,
+    slope: np.ndarray,
+    inverse: np.ndarray,
+) -> np.ndarray:
+    """Sums of squares, shape (fit, 3 + column, output): of the target, of what the line misses,
+    of what the line through the others misses, and of the slopes' errors."""
+    fits, draws, columns = design.shape
+    outputs = target.shape[2]
+    found = np.zeros((fits, 3 + columns, outputs))
+    z, pull = np.empty(columns), np.empty(columns)
+    for f in range(fits):
+        for d in range(draws):
+            heavy = weight[f, d]
+            for c in range(columns):
+                z[c] = design[f, d, c] - middle[f, c]
+            pull[:] = 0.0
+            for b in range(columns):
+                for a in range(columns):
+                    pull[a] += inverse[f, b, a] * z[b]
+            leverage = share[f, d]
+            for c in range(columns):
+                leverage += heavy * pull[c] * z[c]
+            for t in range(outputs):
+                left = target[f, d, t] - level[f, t]
+                found[f, 0, t] += heavy * left * left
+                for c in range(columns):
+                    left -= z[c] * slope[f, c, t]
+                sure = left / max(1.0 - leverage, 1e-9)
+                found[f, 1, t] += heavy * left * left
+                found[f, 2, t] += heavy * sure * sure
+                for c in range(columns):
+                    off = heavy * pull[c] * sure
+                    found[f, 3 + c, t] += off * off
+    return found

@@ -51,7 +51,8 @@ class Model(ABC):
         the mean depth at which an isolation forest isolates a row; ``"raw"``, the unit of the
         target or the model's own score.
     can : frozenset of str
-        ``"predict"`` always; ``"proba"``, ``"trees"``, ``"linear"``.
+        ``"predict"`` always; ``"proba"``, ``"trees"``, ``"linear"``; ``"linear leaves"`` for trees
+        whose leaves hold linear models.
     encoded_from : ndarray of int (encoded column,) or None
         The user's column that each encoded column comes from; None where an encoded column mixes
         several, and then the model claims neither trees nor coefficients.

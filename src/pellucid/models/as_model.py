@@ -8,10 +8,10 @@ from typing import Any
 from pellucid.core.errors import CannotExplain, NotFitted
 from pellucid.models.adapter import Model
 
-LIBRARIES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "sklearn": "sklearn"}
+LIBRARIES = ("xgboost", "lightgbm", "catboost", "sklearn")
 ACCEPTED = (
     "a fitted scikit-learn estimator or pipeline",
-    "an XGBoost or LightGBM model",
+    "an XGBoost, LightGBM or CatBoost model",
     "a function from a table to an array of predictions",
     "a pellucid Model",
 )
@@ -23,8 +23,8 @@ def as_model(obj: Any) -> Model:
     Parameters
     ----------
     obj : object
-        A fitted scikit-learn estimator or pipeline, an XGBoost or LightGBM model, a function from
-        a table to an array of predictions, or a `Model`, which is returned as it is.
+        A fitted scikit-learn estimator or pipeline, an XGBoost, LightGBM or CatBoost model, a
+        function from a table to an array of predictions, or a `Model`, which is returned as it is.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def as_model(obj: Any) -> Model:
     roots = [base.__module__.partition(".")[0] for base in type(obj).__mro__]
     for root in roots:
         if root in LIBRARIES:
-            room = importlib.import_module(f"pellucid.models.{LIBRARIES[root]}")
+            room = importlib.import_module(f"pellucid.models.{root}")
             model: Model = room.adapt(obj)
             return model
     if callable(obj):

@@ -1,4 +1,4 @@
-"""What XGBoost and LightGBM models share: a margin that trees add up to, and native categories."""
+"""What boosting libraries' models share: a margin that trees add up to, and native categories."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.core.errors import CannotExplain
 from pellucid.models import frames
 from pellucid.models.adapter import Model
+from pellucid.models.kept_trees import read_once
 from pellucid.models.trees import Trees
 
 
@@ -20,9 +21,9 @@ class BoostedModel(Model):
     unseen: ClassVar[str] = "missing"
     _width: int
 
-    @abstractmethod
     def _categories(self, X: Any) -> Mapping[int, Sequence[Any] | None]:
         """The category columns of a table, and for each its categories in order, if known."""
+        return {}
 
     @abstractmethod
     def _read(self) -> Trees:
@@ -33,8 +34,9 @@ class BoostedModel(Model):
         found = {"predict"}
         if "probability" in self.scales:
             found.add("proba")
-        if isinstance(self._cached_trees(), Trees):
-            found.add("trees")
+        trees = self._cached_trees()
+        if isinstance(trees, Trees):
+            found.add("trees" if trees.linear is None else "linear leaves")
         return frozenset(found)
 
     @property
@@ -58,7 +60,8 @@ class BoostedModel(Model):
     def _cached_trees(self) -> Trees | CannotExplain:
         if self._trees is None:
             try:
-                self._trees: Trees | CannotExplain | None = self._read()
+                content = f"{type(self.source).__qualname__} {self.scales} {self.fingerprint()}"
+                self._trees: Trees | CannotExplain | None = read_once(content, self._read)
             except CannotExplain as error:
                 self._trees = error
         return self._trees

@@ -104,13 +104,13 @@ class CallableModel(Model):
         """Ask about a few rows: several outputs that sum to one are the chances of classes."""
         X, _ = self._arrange(X)
         few = frames.take(X, np.arange(min(PROBED, frames.height(X))))
-        out = self._finish(self._ask(self.source, few), frames.height(few))
+        out = self._finish(self._ask(self.source, frames.as_given(few)), frames.height(few))
         self._open = False
         if _is_distribution(out):
             self._become("classification", None)
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
-        out = self._finish(self.source(X), frames.height(X))
+        out = self._finish(self.source(frames.as_given(X)), frames.height(X))
         self._expect(out)
         if self.task == "classification" and out.shape[1] > 1:
             self.classes = self.classes or tuple(range(out.shape[1]))

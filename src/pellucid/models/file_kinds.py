@@ -30,7 +30,6 @@ ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
 
 UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "a Keras (HDF5) model"),
-    (b"CBM1", "a CatBoost model"),
     (b"binf", "an XGBoost model in the binary format of before version 2"),
     (b"\x04\x22\x4d\x18", "a file packed with LZ4"),
     (b"GGUF", "a GGUF language model"),
@@ -47,11 +46,16 @@ ARCHIVES: tuple[tuple[str, str], ...] = (
     (".npy", "NumPy arrays, not a model"),
     ("[Content_Types].xml", "an office document, not a model"),
 )
-ACCEPTED = "XGBoost JSON or UBJ, LightGBM text, skops; pickle and joblib with trust"
+ACCEPTED = (
+    "XGBoost JSON or UBJ, LightGBM text, CatBoost CBM or JSON, skops; pickle and joblib with trust"
+)
 
 
 def kind_of(data: bytes, name: str) -> str:
-    """One of "xgboost-json", "xgboost-ubj", "lightgbm", "skops", "pickle".
+    """Which loader a file is for.
+
+    One of "xgboost-json", "xgboost-ubj", "lightgbm", "catboost-cbm", "catboost-json", "skops",
+    "pickle".
 
     Raises
     ------
@@ -71,6 +75,8 @@ def kind_of(data: bytes, name: str) -> str:
         return _json(data, name)
     if data.startswith(b"tree\n"):
         return _lightgbm(data, name)
+    if data.startswith(b"CBM1"):
+        return "catboost-cbm"
     if is_pickle(unpacked(data, name)):
         return "pickle"
     raise _unreadable(name, _guess(data))
@@ -131,8 +137,8 @@ def _json(data: bytes, name: str) -> str:
         return "xgboost-json"
     if "tree_info" in keys:
         raise _unreadable(name, "LightGBM's JSON, which LightGBM itself cannot load")
-    if {"oblivious_trees", "model_info"} & keys:
-        raise _unreadable(name, "a CatBoost model")
+    if {"model_info", "features_info", "scale_and_bias"} <= keys:
+        return "catboost-json"
     raise _unreadable(name, "JSON, not a model")
 
 

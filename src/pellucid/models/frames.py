@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 ACCEPTED = (
     "a pandas, Polars or Arrow table, a two-dimensional array, a list of dicts, a dict of columns"
 )
+FIELDS = b"fields of a structured array"  # in the metadata of the Arrow table made of one
 
 
 def kind(X: Any) -> str:
@@ -24,7 +26,9 @@ def kind(X: Any) -> str:
 
 
 def framed(X: Any) -> Any:
-    """The table as one of the kinds read here: lists and dicts become Arrow tables."""
+    """The table as one of the kinds read here: others, with named columns, become Arrow tables."""
+    if isinstance(X, np.ndarray) and X.dtype.names:
+        return _of_fields(X)
     if isinstance(X, np.ndarray) or kind(X) == "scipy":
         if getattr(X, "ndim", 2) != 2:
             raise WrongType(
@@ -36,6 +40,18 @@ def framed(X: Any) -> Any:
     if kind(X) in ("pandas", "polars", "pyarrow") and len(getattr(X, "shape", ())) == 2:
         return X
     return _gathered(X)
+
+
+def as_given(X: Any) -> Any:
+    """The structured array that an Arrow table was made of; any other table as it is."""
+    said = (X.schema.metadata or {}).get(FIELDS) if kind(X) == "pyarrow" else None
+    if said is None:
+        return X
+    types = dict(ast.literal_eval(said.decode()))
+    out = np.empty(X.num_rows, dtype=[(name, types[name]) for name in X.column_names])
+    for name in X.column_names:
+        out[name] = _objects(X.column(name))
+    return out
 
 
 def names(X: Any) -> tuple[str, ...] | None:
@@ -132,6 +148,19 @@ def renamed(X: Any, columns: tuple[str, ...]) -> Any:
     if kind(X) == "polars":
         return X.rename(dict(zip(X.columns, columns, strict=True)))
     return X.rename_columns(list(columns))
+
+
+def different(X: Any, column: int) -> tuple[list[Any], np.ndarray]:
+    """The different values of one column, and each row's place among them, -1 where missing."""
+    if kind(X) == "numpy":
+        values = X[:, column].tolist()
+        found = dict.fromkeys(v for v in values if v is not None and v == v)
+        place = {value: i for i, value in enumerate(found)}
+        return list(found), np.array([place.get(value, -1) for value in values], dtype=int)
+    whole = arrow(pick(X, [column])).column(0).dictionary_encode().combine_chunks()
+    whole = whole.chunk(0) if hasattr(whole, "chunks") else whole
+    index = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return whole.dictionary.to_pylist(), np.asarray(index, dtype=int)
 
 
 def matrix(
@@ -235,6 +264,17 @@ def _tidy(values: np.ndarray) -> Any:
     if values.dtype.kind != "O":
         return values
     return [None if value is None or value != value else value for value in values.tolist()]
+
+
+def _of_fields(X: np.ndarray) -> Any:
+    import pyarrow as pa
+
+    types = [(name, X.dtype[name].str) for name in X.dtype.names or ()]
+    try:
+        table = pa.table({name: pa.array(_tidy(X[name].ravel())) for name, _ in types})
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise WrongType("The table cannot be read", got=str(error), allowed=ACCEPTED) from error
+    return table.replace_schema_metadata({FIELDS: repr(types)})
 
 
 def _gathered(X: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.core.errors import CannotExplain, NotFitted
+from pellucid.core.errors import NotFitted
+from pellucid.models.linear_leaves import LeafModel
 from pellucid.models.trees import MISSING_NEVER, MISSING_ONLY_NAN, MISSING_ZERO, Tree, Trees
 
 Floats = NDArray[np.float64]
@@ -45,9 +47,6 @@ def read(estimator: Any) -> Trees:
     ------
     NotFitted
         The wrapper was never fitted.
-    CannotExplain
-        Leaves hold linear models.
-
     Notes
     -----
     The encoded matrix holds numbers as given and, for native categories, their numbers (for a
@@ -60,9 +59,7 @@ def read(estimator: Any) -> Trees:
     outputs = int(settings["num_tree_per_iteration"])
     trees = [_tree(_fields(block.split("\nend of trees")[0])) for block in blocks]
     if "average_output" in settings:  # boosting="rf" predicts a mean
-        share = outputs / max(len(trees), 1)
-        for tree in trees:
-            tree.value[...] *= share
+        trees = [_times(tree, outputs / max(len(trees), 1)) for tree in trees]
     link = LINKS.get(objective, "identity")
     return Trees.join(
         trees,
@@ -113,17 +110,10 @@ def _fields(text: str) -> dict[str, str]:
 
 def _tree(fields: dict[str, str]) -> Tree:
     """One tree: inner nodes first, then its leaves, which LightGBM numbers -1, -2, …"""
-    if fields.get("is_linear", "0") != "0":
-        raise CannotExplain(
-            "The leaves of this LightGBM model hold linear models, not numbers",
-            got="linear_tree=True",
-            allowed="constant leaves",
-            fix="Train with linear_tree=False, or use a method that only needs predictions",
-        )
     leaf_value = _numbers(fields["leaf_value"])
     leaves = len(leaf_value)
     if leaves == 1:
-        return _lonely_leaf(leaf_value)
+        return _lonely_leaf(leaf_value, _leaf_models(fields, 0))
     kind = _numbers(fields["decision_type"]).astype(np.int64)
     threshold = _numbers(fields["threshold"])
     categorical = (kind & CATEGORICAL) > 0
@@ -140,10 +130,34 @@ def _tree(fields: dict[str, str]) -> Tree:
         cover=np.concatenate([_numbers(fields["internal_count"]), _numbers(fields["leaf_count"])]),
         value=np.concatenate([np.zeros(leaves - 1), leaf_value])[:, None],
         categories=_categories(fields, threshold, categorical),
+        linear=_leaf_models(fields, leaves - 1),
     )
 
 
-def _lonely_leaf(value: Floats) -> Tree:
+def _times(tree: Tree, share: float) -> Tree:
+    linear = {
+        leaf: replace(model, constant=model.constant * share, slopes=model.slopes * share)
+        for leaf, model in tree.linear.items()
+    }
+    return replace(tree, value=tree.value * share, linear=linear)
+
+
+def _leaf_models(fields: dict[str, str], first: int) -> dict[int, LeafModel]:
+    """The linear models that leaves hold, by node; leaves stand from node `first` on."""
+    if fields.get("is_linear", "0") == "0":
+        return {}
+    sizes = _numbers(fields["num_features"]).astype(np.int64)
+    cuts = np.cumsum(sizes)[:-1]
+    columns = np.split(_numbers(fields.get("leaf_features", "")).astype(np.int64), cuts)
+    slopes = np.split(_numbers(fields.get("leaf_coeff", "")), cuts)
+    rows = zip(_numbers(fields["leaf_const"]).tolist(), columns, slopes, strict=True)
+    return {
+        first + leaf: LeafModel(constant=constant, columns=own, slopes=slope)
+        for leaf, (constant, own, slope) in enumerate(rows)
+    }
+
+
+def _lonely_leaf(value: Floats, linear: dict[int, LeafModel]) -> Tree:
     none = np.full(1, -1)
     return Tree(
         left=none,
@@ -153,6 +167,7 @@ def _lonely_leaf(value: Floats) -> Tree:
         missing_left=np.zeros(1, dtype=bool),
         cover=np.ones(1),
         value=value[:, None],
+        linear=linear,
     )
 
 

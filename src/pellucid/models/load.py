@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class ModelFile:
     tier : {"data", "reviewed", "trusted"}
         Data only; types that were reviewed; or code that ran at the user's word.
     kind : str
-        "xgboost-json", "xgboost-ubj", "lightgbm", "skops", "pickle" or "function".
+        "xgboost-json", "xgboost-ubj", "lightgbm", "catboost-cbm", "catboost-json", "skops",
+        "pickle" or "function".
     sha256 : str
         Of the whole file; of the module's file for a function.
     imports : tuple of str
@@ -68,15 +70,16 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> tuple[An
     Parameters
     ----------
     path : str or path
-        An XGBoost file (JSON, UBJ), a LightGBM text file, a skops file; with `trust` also a
-        pickle or joblib file, or ``"module:function"``.
+        An XGBoost file (JSON, UBJ), a LightGBM text file, a CatBoost file (CBM, JSON), a skops
+        file; with `trust` also a pickle or joblib file, or ``"module:function"``.
     trust : bool
         The user's word that the file may run code.
 
     Returns
     -------
     model : object
-        For `as_model`. XGBoost files come back as the wrapper that wrote them, or as a Booster.
+        For `as_model`. XGBoost files come back as the wrapper that wrote them, or as a Booster;
+        CatBoost files as a CatBoost.
     file : ModelFile
 
     Raises
@@ -173,7 +176,7 @@ def _untrusted(file: ModelFile) -> UntrustedFile:
     return UntrustedFile(
         f"{file.path} is a pickle, and loading a pickle runs the code in it",
         got=[f"imports of {listed[0]}", *listed[1:]],
-        allowed="XGBoost, LightGBM and skops files",
+        allowed="XGBoost, LightGBM, CatBoost and skops files",
         fix=f"{TRUST}. Better: save it with skops",
     )
 
@@ -215,6 +218,23 @@ def _load_lightgbm(data: bytes, file: ModelFile) -> Any:
     try:
         return lightgbm.Booster(model_str=data.decode())
     except (lightgbm.basic.LightGBMError, *FAILURES) as error:
+        raise _damaged(file, error) from error
+
+
+def _load_catboost(data: bytes, file: ModelFile) -> Any:
+    """CatBoost parses a flat buffer, or JSON: nothing in it names code to run."""
+    try:
+        import catboost
+    except ImportError as error:
+        raise MissingExtra.of("catboost", "trees", "This model file") from error
+    try:
+        if file.kind == "catboost-cbm":
+            return catboost.CatBoost().load_model(blob=data)
+        with tempfile.TemporaryDirectory() as folder:  # it reads JSON from files only
+            copy = Path(folder) / "model.json"
+            copy.write_bytes(data)
+            return catboost.CatBoost().load_model(str(copy), format="json")
+    except (catboost.CatBoostError, *FAILURES) as error:
         raise _damaged(file, error) from error
 
 
@@ -303,6 +323,8 @@ LOADERS: dict[str, Callable[[bytes, ModelFile], Any]] = {
     "xgboost-json": _load_xgboost,
     "xgboost-ubj": _load_xgboost,
     "lightgbm": _load_lightgbm,
+    "catboost-cbm": _load_catboost,
+    "catboost-json": _load_catboost,
     "skops": _load_skops,
     "pickle": _load_pickle,
 }

@@ -12,6 +12,7 @@ from pellucid.models.adapter import Model, Task
 from pellucid.models.linear import Linear
 from pellucid.models.scales import CLIPPED, log_odds
 from pellucid.models.sklearn_columns import library_class
+from pellucid.models.sklearn_ensembles import NO_SUMS
 from pellucid.models.sklearn_gaps import NAN, NONE
 from pellucid.models.sklearn_trees import hist_columns, hist_matrix, path_length
 from pellucid.models.trees import Trees
@@ -26,6 +27,10 @@ INNER = {  # wrappers whose predictions are those of one estimator inside
     "RANSACRegressor": "estimator_",
     "FrozenEstimator": "estimator",
 }
+SCORED = (
+    "GradientBoostingClassifier",
+    "AdaBoostClassifier",
+)  # sums of scores, not of probabilities
 VOTES = "It answers with a class only: probability is 1 for the class it names and 0 for others."
 
 
@@ -68,6 +73,8 @@ class SklearnModel(Model):
         self.notes = (CLIPPED,) if own and "logit" in self.scales else ()
         if self.scales == ("probability",):
             self.notes = (VOTES,)
+        if self._base in NO_SUMS:
+            self.notes = (*self.notes, f"{NO_SUMS[self._base]}: exact tree methods are out.")
         self._trees: Trees | CannotExplain | None = None
 
     @property
@@ -123,7 +130,7 @@ class SklearnModel(Model):
         if hasattr(self._estimator, "predict_proba"):
             if sklearn_linear.margin_is_logit(self._estimator):
                 return ("logit", "probability")
-            score = self._linear is not None or self._base == "GradientBoostingClassifier"
+            score = self._linear is not None or self._base in SCORED
             return ("raw", "probability", "logit") if score else ("probability", "logit")
         return ("raw",) if hasattr(self._estimator, "decision_function") else ("probability",)
 

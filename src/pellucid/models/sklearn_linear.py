@@ -91,6 +91,8 @@ def margin_is_logit(source: Any) -> bool:
         return bool(way != "multinomial")
     if base in ("GradientBoostingClassifier", "HistGradientBoostingClassifier"):
         return bool(source.loss == "log_loss")
+    if base == "AdaBoostClassifier":
+        return getattr(source, "algorithm", "SAMME") == "SAMME" and not several
     if base == "SGDClassifier":
         return source.loss == "log_loss" and not several
     return base == "LinearDiscriminantAnalysis"

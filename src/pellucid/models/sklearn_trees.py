@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.errors import CannotExplain, NotFitted
+from pellucid.models import sklearn_ensembles
+from pellucid.models.tree_sums import Part, total
 from pellucid.models.trees import Tree, Trees
 
 Floats = NDArray[np.float64]
@@ -23,14 +26,14 @@ def read(estimator: Any) -> Trees:
     ----------
     estimator : object
         A decision tree, extra tree, random forest, extra trees, gradient boosting, histogram
-        gradient boosting or isolation forest.
+        gradient boosting or isolation forest; bagging, voting or AdaBoost of such.
 
     Returns
     -------
     Trees
         On the scale where the model is additive: "probability" for classification trees and
         forests (class 1 alone if there are two classes), "logit" for boosted classifiers,
-        "path length" for isolation forests, "raw" otherwise.
+        "path length" for isolation forests, "logit" for AdaBoost of two classes, "raw" otherwise.
 
     Raises
     ------
@@ -45,7 +48,11 @@ def read(estimator: Any) -> Trees:
     there it is what :func:`hist_matrix` returns.
     """
     for kind in type(estimator).__mro__:
-        if kind.__name__ in READERS and kind.__module__.startswith("sklearn."):
+        if not kind.__module__.startswith("sklearn."):
+            continue
+        if kind.__name__ in sklearn_ensembles.NO_SUMS:
+            raise sklearn_ensembles.refusal(sklearn_ensembles.NO_SUMS[kind.__name__], kind.__name__)
+        if kind.__name__ in READERS:
             reader, fitted = READERS[kind.__name__]
             if not hasattr(estimator, fitted):
                 raise NotFitted(
@@ -92,6 +99,17 @@ def path_length(estimator: Any, X: Any) -> Floats:
     return (-np.log2(scores) * _mean_path([estimator.max_samples_])[0])[:, None]
 
 
+def single(estimator: Any, value: Floats) -> Trees:
+    """One decision tree with other values (node, output) at its leaves."""
+    return Trees.join(
+        [_tree(estimator.tree_, value)],
+        base=np.zeros(value.shape[1]),
+        columns=estimator.n_features_in_,
+        single_precision=True,
+        precision=PRECISION,
+    )
+
+
 def _single(estimator: Any) -> Trees:
     return _averaged(estimator, [estimator])
 
@@ -132,15 +150,45 @@ def _boosting(estimator: Any) -> Trees:
     link = _class_link(grid.shape[1]) if classifier else "identity"
     if estimator.loss == "exponential":
         link = "half logit"
-    return Trees.join(
+    start = None if classifier else _boosting_start(estimator)
+    boosted = Trees.join(
         [_tree(m.tree_, m.tree_.value[:, :, 0] * estimator.learning_rate) for m in grid.ravel()],
         output=np.tile(np.arange(grid.shape[1]), len(grid)),
-        base=_boosting_base(estimator, grid.shape[1], classifier),
+        base=np.zeros(1) if start else _boosting_base(estimator, grid.shape[1], classifier),
         columns=estimator.n_features_in_,
         single_precision=True,
         precision=PRECISION,
         scale="raw" if link in ("identity", "half logit") else "logit",
         link=link,
+    )
+    if start is None:
+        return boosted
+    parts = [Part(trees=start), Part(trees=boosted)]
+    return total(parts, columns=boosted.columns, outputs=1)
+
+
+def _boosting_start(estimator: Any) -> Trees | None:
+    """The trees that boosting a regressor starts from; None if there are none.
+
+    scikit-learn rounds the rows to 32 bits before it asks them.
+    """
+    if not hasattr(estimator.init_, "predict") or "Dummy" in type(estimator.init_).__name__:
+        return None
+    try:
+        found = sklearn_ensembles.member(estimator.init_)
+    except CannotExplain as error:
+        raise _other_start(estimator.init_) from error
+    if found.comparison != "<=" or found.tiny:
+        raise _other_start(estimator.init_)
+    return replace(found, single_precision=True)
+
+
+def _other_start(start: Any) -> CannotExplain:
+    return CannotExplain(
+        "This boosting starts from another model, so it is not a sum of trees",
+        got=f"init={type(start).__name__}",
+        allowed="init=None, init='zero', a dummy estimator, or trees where a number is predicted",
+        fix="Use a method that only needs predictions, such as kernel_shap",
     )
 
 
@@ -152,12 +200,7 @@ def _boosting_base(estimator: Any, outputs: int, classifier: bool) -> Floats:
     if isinstance(start, str) and start == "zero":
         return np.zeros(outputs)
     if not isinstance(start, (DummyClassifier, DummyRegressor)):
-        raise CannotExplain(
-            "This boosting starts from another model, so it is not a sum of trees",
-            got=f"init={type(start).__name__}",
-            allowed="init=None, init='zero' or a dummy estimator",
-            fix="Use a method that only needs predictions, such as kernel_shap",
-        )
+        raise _other_start(start)
     row = np.zeros((1, estimator.n_features_in_))
     if not classifier:
         return np.asarray(start.predict(row), dtype=np.float64).ravel()
@@ -275,4 +318,5 @@ READERS: dict[str, tuple[Callable[[Any], Trees], str]] = {
     "HistGradientBoostingClassifier": (_hist, "_predictors"),
     "HistGradientBoostingRegressor": (_hist, "_predictors"),
     "IsolationForest": (_isolation, "estimators_"),
+    **sklearn_ensembles.READERS,
 }

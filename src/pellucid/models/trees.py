@@ -9,7 +9,7 @@ to the library's own predictions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pellucid.core.errors import ColumnMismatch, NotAdditive, WrongType
+from pellucid.core.errors import CannotExplain, ColumnMismatch, NotAdditive, WrongType
+from pellucid.models.linear_leaves import LeafModel, LinearLeaves
 from pellucid.models.tree_codes import TreeCodes
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,8 @@ class Tree:
     missing: NDArray[np.integer] | int = MISSING_ONLY_NAN
     categories: Mapping[int, Bools] = field(default_factory=dict)
     """Categorical node -> goes left, for category 0, 1, …; the last entry is for all others."""
+    linear: Mapping[int, LeafModel] = field(default_factory=dict)
+    """Leaf -> its linear model; either no leaf of a tree has one or all have."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +99,9 @@ class Trees:
         What the sum is: "probability", "logit", "raw" or "path length".
     link : str
         How the library goes on from there: "identity", "logit", "softmax", "log", …
+    linear : LinearLeaves or None
+        The linear models that leaves hold instead of a value. Such a forest has no `coding`, so
+        that no method takes its leaves for constants; its `routes` have one.
     """
 
     root: Ints
@@ -120,6 +126,7 @@ class Trees:
     precision: float = 1e-12
     scale: str = "raw"
     link: str = "identity"
+    linear: LinearLeaves | None = None
 
     @classmethod
     def join(
@@ -172,6 +179,7 @@ class Trees:
             precision=precision,
             scale=scale,
             link=link,
+            linear=_linear(trees),
         )
 
     @property
@@ -191,8 +199,25 @@ class Trees:
 
     @cached_property
     def coding(self) -> TreeCodes:
-        """The integers that stand for the tests, and how rows are turned into them."""
+        """The integers that stand for the tests, and how rows are turned into them.
+
+        Raises
+        ------
+        CannotExplain
+            The leaves hold linear models.
+        """
+        if self.linear is not None:
+            raise CannotExplain(
+                "The leaves of these trees hold linear models, not numbers",
+                allowed="interventional Shapley values, which need a background",
+                fix="Give background=, or use a method that only needs predictions",
+            )
         return TreeCodes.of(self)
+
+    @cached_property
+    def routes(self) -> Trees:
+        """The same tests, with what linear leaves fall back to as their values."""
+        return self if self.linear is None else replace(self, linear=None)
 
     def codes(self, X: Floats) -> Ints:
         """Rows as integers, one line per tested quantity.
@@ -227,7 +252,16 @@ class Trees:
         -------
         ndarray of float, (sample, output)
         """
-        return self.predict_codes(self.codes(X))
+        if self.linear is None:
+            return self.predict_codes(self.codes(X))
+        rows = self._matrix(X)
+        codes, coding = self.routes.codes(rows), self.routes.coding
+        result = np.tile(self.base, (len(rows), 1))
+        tests = coding.slot, coding.cut, coding.missing_code, coding.table_start, coding.table
+        for root, output in zip(self.root, self.output, strict=True):
+            leaf = _leaves(root, self.left, self.right, tests, codes)
+            self.linear.add(leaf, self.value[:, 0], rows, result[:, output])
+        return result
 
     def predict_codes(self, codes: Ints) -> Floats:
         """As :meth:`predict`, from what :meth:`codes` returned."""
@@ -328,6 +362,31 @@ def _categories(trees: Sequence[Tree]) -> tuple[NDArray[np.int64], Bools]:
             rows.append(np.asarray(tree.categories[node], dtype=np.bool_))
         offset += len(tree.left)
     return np.cumsum(sizes), np.concatenate([np.zeros(0, np.bool_), *rows])
+
+
+def _linear(trees: Sequence[Tree]) -> LinearLeaves | None:
+    if not any(tree.linear for tree in trees):
+        return None
+    models = [tree.linear.get(node) for tree in trees for node in range(len(tree.left))]
+    return LinearLeaves.join(models)
+
+
+@njit(cache=True, nogil=True)
+def _leaves(root, left, right, tests, codes):  # type: ignore[no-untyped-def]
+    """The leaf of one tree that each row reaches."""
+    slot, cut, missing_code, table_start, table = tests
+    result = np.empty(codes.shape[1], dtype=np.int64)
+    for row in range(codes.shape[1]):
+        node = root
+        while slot[node] >= 0:
+            code = codes[slot[node], row]
+            if table_start[node] >= 0:
+                goes_left = table[table_start[node] + code]
+            else:
+                goes_left = code <= cut[node] or code == missing_code[node]
+            node = left[node] if goes_left else right[node]
+        result[row] = node
+    return result
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,13 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import ColumnMismatch, EmptyData, PellucidError
 from pellucid.core.explanation import Explanation
+from pellucid.core.rules import Rules
+from pellucid.core.terms import folded
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import ask
-from pellucid.explainers.shapley.game import marginal_game
+from pellucid.explainers.shapley.game import game_of
 from pellucid.models.as_model import as_model
-from pellucid.perturb.marginal import enumerated
+from pellucid.perturb.game import enumerated
 from pellucid.testing.cases import CASES, Case
 
 Check = Callable[[Explainer, Case], None]
@@ -94,7 +97,24 @@ def _ask(recipe: Explainer, case: Case, **changes: Any) -> tuple[Explanation, ..
 
 def numbers(found: tuple[Explanation, ...]) -> np.ndarray:
     """All values of an answer, end to end."""
-    return np.concatenate([np.ravel(getattr(each, "values")) for each in found])  # noqa: B009
+    return np.concatenate([_numbers(each) for each in found])
+
+
+def _numbers(found: Explanation) -> np.ndarray:
+    """The values of an answer; of rules their counts, their limits and a number for their words."""
+    if not isinstance(found, Rules):
+        return np.ravel(getattr(found, "values"))  # noqa: B009
+    return np.array(
+        [
+            [
+                *(rule.agreed, rule.tried, rule.covered, rule.rows),
+                *(rule.precision_low, rule.precision_high),
+                *(rule.coverage_low, rule.coverage_high, rule.value),
+                zlib.crc32(f"{rule.text} → {rule.answer}".encode()),
+            ]
+            for rule in found
+        ]
+    ).ravel()
 
 
 def alike(first: np.ndarray, second: np.ndarray) -> bool:
@@ -128,7 +148,7 @@ def rows_together_equal_rows_apart(recipe: Explainer, case: Case) -> None:
     for i in range(len(case.X)):
         apart = _ask(recipe, case, X=case.X[i : i + 1], y=case.y[i : i + 1])
         for whole, alone in zip(together, apart, strict=True):
-            own = np.ravel(whole.isel(sample=[i]).values)  # type: ignore[attr-defined]
+            own = _numbers(whole.isel(sample=[i]))  # type: ignore[attr-defined]
             require(alike(own, numbers((alone,))), f"row {i} alone differs")
 
 
@@ -215,7 +235,21 @@ def values_are_finite_and_labelled(recipe: Explainer, case: Case) -> None:
         require(np.all(np.isfinite(numbers((found,)))), "values are not finite")
         if isinstance(found, Attribution):
             wanted = tuple(f"x{i}" for i in range(case.X.shape[1]))
-            require(found.features == wanted, f"columns {found.features}")
+            require(_per_column(found).features == wanted, f"columns {found.features}")
+        if isinstance(found, Rules):
+            _rules_fit(found, case)
+
+
+def _rules_fit(found: Rules, case: Case) -> None:
+    """A rule speaks of the user's columns, and of the row that it is given for."""
+    columns = {f"x{i}": column for i, column in enumerate(case.X.T)}
+    for place, rule in enumerate(found):
+        require(set(rule.features) <= set(columns), f"columns {rule.features}")
+        if found.dims == ("sample",):
+            require(rule.covers(columns)[place], f"row {place} does not meet {rule.text!r}")
+        low, high = rule.precision_low, rule.precision_high
+        inside = not rule.tried or low <= rule.precision <= high
+        require(inside, f"precision {rule.precision} outside {low} to {high}")
 
 
 def evaluations_are_counted(recipe: Explainer, case: Case) -> None:
@@ -278,7 +312,7 @@ def efficiency(recipe: Explainer, case: Case) -> None:
 
 def dummy(recipe: Explainer, case: Case) -> None:
     """Law: a column that the model never looks at gets nothing."""
-    for found in _lawful(recipe, case, "dummy"):
+    for found in map(_per_column, _lawful(recipe, case, "dummy")):
         if case.useless is not None:
             most = float(np.abs(found.isel(feature=case.useless).values).max())
             allowed = 4 * float(np.max(np.asarray(found.isel(feature=case.useless).error)))
@@ -294,6 +328,7 @@ def symmetry(recipe: Explainer, case: Case) -> None:
     twin = symmetric(recipe)
     found = _ask(recipe, twin)[0]
     assert isinstance(found, Attribution)
+    found = _per_column(found)
     first, second = (found.isel(feature=i) for i in (0, 1))
     allowed = 4 * float(np.max(np.asarray(first.error) + np.asarray(second.error)))
     apart = float(np.abs(first.values - second.values).max())
@@ -333,9 +368,10 @@ def shapley_values(recipe: Explainer, case: Case) -> None:
     if not {"efficiency", "dummy", "symmetry", "linearity"} <= recipe.laws:
         return
     question = ask(case.model, case.X, background=case.background)
-    truth, _ = marginal_game(question, None).shapley(enumerated)
+    truth, _ = game_of(question, "marginal", None).shapley(enumerated)
     found = _ask(recipe, case)[0]
     assert isinstance(found, Attribution)
+    found = _per_column(found)
     off = np.abs(found.values - truth.reshape(found.values.shape))
     allowed = 1e-9 * max(1.0, float(np.abs(truth).max())) + 5 * float(np.max(found.error))
     require(off.max() <= allowed, f"off by {off.max():.2g} from enumeration")
@@ -416,6 +452,11 @@ def _lawful(recipe: Explainer, case: Case, law: str) -> list[Attribution]:
     if law not in recipe.laws:
         return []
     return [found for found in _ask(recipe, case) if isinstance(found, Attribution)]
+
+
+def _per_column(found: Attribution) -> Attribution:
+    """One share per column: the interactions of an answer with terms go to their players."""
+    return folded(found) if found.player == "term" else found
 
 
 def _refused(recipe: Explainer, case: Case, kind: type[PellucidError], **changes: Any) -> None:

@@ -236,7 +236,7 @@ def test_the_fit_and_the_stability_are_said():
     X = frame()
     found = LIME().explain(mixed, X.head(10), background=X, seed=0)
     assert any("Local R²" in note for note in found.notes)
-    assert any("told apart" in note for note in found.notes)
+    assert any("keep their order" in note for note in found.notes)
 
 
 def test_a_wrong_setting_is_refused():
@@ -251,3 +251,118 @@ def test_a_wide_regression_keeps_its_true_features():
     model = RandomForestRegressor(20, random_state=0).fit(X, 5 * X[:, 4] - 5 * X[:, 9])
     found = LIME(discretise=False).explain(model, X[:40], background=X, seed=0)
     assert set(found.top(2).features) == {"x4", "x9"}
+
+
+def test_bootstrap_errors_are_those_of_the_formula_and_of_new_seeds():
+    X = frame()
+    given = {"background": X, "seed": 3}
+    formula = LIME(budget=3000).explain(mixed, X.head(8), **given)
+    redrawn = LIME(budget=3000, bootstrap=400).explain(mixed, X.head(8), **given)
+    np.testing.assert_array_equal(redrawn.values, formula.values)
+    assert np.median(redrawn.error / formula.error) == pytest.approx(1, abs=0.05)
+    np.testing.assert_allclose(redrawn.error, formula.error, rtol=0.35)
+
+
+def test_a_bootstrap_interval_holds_the_value_of_endless_draws():
+    X = frame()
+    truth = LIME(budget=200_000).explain(mixed, X.head(4), background=X, seed=99).values
+    inside = []
+    for seed in range(40):
+        found = LIME(budget=1000, bootstrap=100).explain(mixed, X.head(4), background=X, seed=seed)
+        inside.append(np.abs(found.values - truth) <= 1.96 * found.error)
+    assert 0.9 < np.mean(inside) < 0.98
+
+
+def test_the_stability_said_is_that_of_new_seeds():
+    X = frame()
+    recipe = LIME(budget=400, top=3)
+    runs = np.abs(
+        [recipe.explain(mixed, X.head(10), background=X, seed=s).values for s in range(30)]
+    )
+    tops = np.argsort(-runs, axis=2)[:, :, :3]
+    shared = [
+        len(set(tops[a, i]) & set(tops[b, i])) / 3
+        for i in range(10)
+        for a in range(30)
+        for b in range(a)
+    ]
+    said = []
+    for seed in range(5):
+        found = recipe.explain(mixed, X.head(10), background=X, seed=seed)
+        note = next(note for note in found.notes if "keep their order" in note)
+        said.append(float(note.split("redrawn, ")[1].split("%")[0]) / 100)
+    assert np.mean(said) == pytest.approx(np.mean(shared), abs=0.06)
+
+
+def test_draws_are_added_until_the_order_settles_row_by_row():
+    X = frame()
+    loose = LIME(budget=200, top=3, tolerance=0.3).explain(mixed, X.head(6), background=X, seed=0)
+    tight = LIME(budget=200, top=3, tolerance=0.01).explain(mixed, X.head(6), background=X, seed=0)
+    assert loose.evaluations < tight.evaluations <= 200 * 32 + 6
+    assert tight.error.mean() < loose.error.mean()
+    assert any("rows were perturbed" in note for note in tight.notes)
+    for i in range(6):
+        alone = LIME(budget=200, top=3, tolerance=0.01).explain(
+            mixed, X.iloc[[i]], background=X, seed=0
+        )
+        np.testing.assert_allclose(alone.values[0], tight.values[i], rtol=1e-9)
+
+
+def test_a_step_in_one_place_takes_a_narrow_kernel_and_a_line_a_wide_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    bent = lambda T: np.abs(T[:, 0]) + 0.1 * T[:, 1]  # noqa: E731
+    straight = lambda T: T[:, 0] + 0.1 * T[:, 1]  # noqa: E731
+
+    def width(model, **more):
+        recipe = LIME(discretise=False, kernel_width="auto", **more)
+        found = recipe.explain(model, np.array([[1.5, 0.0, 0.0]]), background=X, seed=0)
+        note = next(note for note in found.notes if "Kernel width" in note)
+        return found, float(note.split(": ")[1].split(" ")[0])
+
+    near, narrow = width(bent)
+    assert narrow < 0.75 * np.sqrt(3)
+    wide_only = LIME(discretise=False, kernel_width=1.5 * np.sqrt(3)).explain(
+        bent, np.array([[1.5, 0.0, 0.0]]), background=X, seed=0
+    )
+    slope = (near.values[0, 0], wide_only.values[0, 0]) / np.float64(1.5 - X[:, 0].mean())
+    assert slope[0] > slope[1]
+    assert width(straight)[0].gap() == pytest.approx(0, abs=0.02)
+
+
+def test_draws_around_the_row_see_its_own_slope():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2))
+    model = lambda T: T[:, 0] ** 2  # noqa: E731
+    row = np.array([[2.0, 0.0]])
+    found = LIME(discretise=False, around=True).explain(model, row, background=X, seed=0)
+    slope = found.values[0, 0] / (2 - X[:, 0].mean()) * X[:, 0].std()
+    assert slope == pytest.approx(4, rel=0.05)
+    assert found.evaluations == 5001
+    together = LIME(discretise=False, around=True, budget=300).explain(
+        model, X[:4], background=X, seed=1
+    )
+    for i in range(4):
+        alone = LIME(discretise=False, around=True, budget=300).explain(
+            model, X[i : i + 1], background=X, seed=1
+        )
+        np.testing.assert_allclose(alone.values[0], together.values[i], rtol=1e-9)
+
+
+def test_rows_that_the_line_fits_badly_are_named():
+    X = frame()
+    model = lambda T: np.sin(20 * np.asarray(T["a"]))  # noqa: E731
+    found = LIME().explain(model, X.head(3), background=X, seed=0)
+    assert any("fits badly" in note and "0, 1, 2" in note for note in found.notes)
+    cooks = X[X["job"] == "cook"].head(3)
+    fine = LIME().explain(lambda T: 1.0 * (np.asarray(T["job"]) == "cook"), cooks, background=X)
+    assert not any("fits badly" in note for note in fine.notes)
+
+
+def test_settings_that_exclude_each_other_are_refused():
+    with pytest.raises(InvalidSetting, match="around"):
+        LIME(around=True)
+    with pytest.raises(InvalidSetting, match="around"):
+        LIME(around=True, discretise=False, tolerance=0.1)
+    with pytest.raises(InvalidSetting, match="kernel_width"):
+        LIME(kernel_width="wide")

@@ -95,11 +95,9 @@ def chart(
     said = said if directed else "growth of the loss"
     return figure.finish(
         _drawn(_columns(parts, order, names, palette(theme), directed), len(parts), width, said),
-        question=f"Which features move the {unit.removeprefix('the ')} most?",
+        question=f"Which {first.noun}s move the {unit.removeprefix('the ')} most?",
         reading=_reading(sheets, parts, overall, order, unit, intervals is not None),
-        alternative=_alternative(
-            method_name(explanation.method), bool(first.samples), parts, order, names, unit
-        ),
+        alternative=_alternative(method_name(explanation.method), first, parts, order, names, unit),
         theme=theme,
         width=width,
         fit=len(parts) == 1,
@@ -243,14 +241,14 @@ def _reading(
 
 def _alternative(
     method: str,
-    rows: bool,
+    found: reading.Sheet,
     parts: Mapping[Any, Bars],
     order: np.ndarray,
     names: list[str],
     unit: str,
 ) -> str:
-    what = "mean absolute share" if rows else "value"
-    said = [f"Bar chart of {counted(len(order), 'feature')} by {what} in {unit} ({method})."]
+    what = "mean absolute share" if found.samples else "value"
+    said = [f"Bar chart of {counted(len(order), found.noun)} by {what} in {unit} ({method})."]
     for label, part in parts.items():
         value = part.value[order]
         greatest = np.argsort(-np.abs(value), kind="stable")[:3]

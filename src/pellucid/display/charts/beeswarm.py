@@ -67,16 +67,17 @@ def chart(
     rows = found.values.shape[0]
     said = f"One point for each of {counted(rows, 'row')}; its share in {found.unit}."
     if len(order) < len(found.names):
-        said += f" The {len(order)} greatest of {len(found.names)} features."
+        said += f" The {len(order)} greatest of {len(found.names)} {found.noun}s."
     if rows > keep:
-        said += f" {keep:,} points of each feature drawn, spread evenly over their ranks."
+        said += f" {keep:,} points of each {found.noun} drawn, spread evenly over their ranks."
     kinds = set(columns["kind"])
     said += " Square: a category, without an order." if "category" in kinds else ""
     said += " Grey diamond: the feature is missing." if "missing" in kinds else ""
+    said += " Green: of several columns." if found.noun == "term" and "unknown" in kinds else ""
     said += f" {counted(found.unknown, 'missing share')} left out." if found.unknown else ""
     return figure.finish(
         _drawn(columns, names, found, theme),
-        question="How does each feature move the output, row by row?",
+        question=f"How does each {found.noun} move the output, row by row?",
         reading=said,
         alternative=_alternative(explanation, found, order),
         theme=theme,
@@ -230,7 +231,7 @@ def _alternative(explanation: Attribution, found: reading.Sheet, order: np.ndarr
     values = found.values[:, first][np.isfinite(found.values[:, first])]
     how = f"{method_name(explanation.method)}, {found.unit}"
     said = (
-        f"Beeswarm of {counted(len(order), 'feature')} over {counted(len(found.values), 'row')} "
+        f"Beeswarm of {counted(len(order), found.noun)} over {counted(len(found.values), 'row')} "
         f"({how}). {found.names[first]} moves the output most, by "
         f"{brief(found.size()[first])} on average, from {signed(values.min())} "
         f"to {signed(values.max())}."

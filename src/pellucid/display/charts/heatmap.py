@@ -203,7 +203,7 @@ def _reading(found: reading.Sheet, block: np.ndarray, total: str, rows: int) -> 
         f"{brief(_strongest(block))} or more."
     )
     if block.shape[1] < len(found.names):
-        said += f" The {block.shape[1]} greatest of {len(found.names)} features."
+        said += f" The {block.shape[1]} greatest of {len(found.names)} {found.noun}s."
     if len(block) < rows:
         said += f" {len(block)} of {rows:,} rows, spread evenly over their {total}."
     return said + (f" {counted(found.unknown, 'missing share')} left out." if found.unknown else "")
@@ -220,7 +220,7 @@ def _alternative(
     column = found.values[:, first]
     how = f"{method_name(explanation.method)}, {found.unit}"
     return (
-        f"Heatmap of {counted(len(order), 'feature')} by {counted(len(found.values), 'row')} "
+        f"Heatmap of {counted(len(order), found.noun)} by {counted(len(found.values), 'row')} "
         f"({how}). {found.names[first]} moves the output most, by "
         f"{brief(float(found.size()[first]))} on average: it raises "
         f"{counted(int((column > 0).sum()), 'row')} and lowers {int((column < 0).sum())}. "

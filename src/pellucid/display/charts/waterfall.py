@@ -115,7 +115,7 @@ def _steps(found: reading.Sheet, top: int) -> list[Step]:
     moves = [(_label(found, int(i)), shares[i], found.error[0][i], "feature") for i in single]
     if len(rest):
         share, error = shares[rest].sum(), found.error[0][rest].sum()
-        moves.append((f"{len(rest)} other features", share, error, "rest"))
+        moves.append((f"{len(rest)} other {found.noun}s", share, error, "rest"))
     start = 0.0 if found.base is None else float(found.base[0])
     total = start + float(shares.sum())
     end = total if found.output is None else float(found.output[0])

@@ -7,6 +7,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.display.charts import bar, beeswarm, heatmap
+from pellucid.display.report import grouping
 from pellucid.display.report.blocks import WIDE, Figure, Section, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.words import measured
@@ -21,6 +22,9 @@ ROUNDING = 1e-6
 def section(facts: Facts) -> Section:
     """Mean shares, their spread over rows, and what shuffling a column costs."""
     figures = [_bar(facts), _beeswarm(facts)]
+    together = grouping.figure(facts)
+    if together is not None:
+        figures.append(together)
     if len(facts.attribution.values) >= FEWEST_ALIKE:
         figures.append(_heatmap(facts))
     if facts.importance is not None:

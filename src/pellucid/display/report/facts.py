@@ -22,11 +22,13 @@ from pellucid.debug.slices import weak_spots
 from pellucid.display.reading import settled
 from pellucid.engine.progress import progress as show_progress
 from pellucid.explainers.choose import best_method
+from pellucid.explainers.correlated_groups import correlated_groups
 from pellucid.explainers.effect.ale import ALE
 from pellucid.explainers.effect.ice import ICE
 from pellucid.explainers.effect.partial_dependence import PartialDependence
 from pellucid.explainers.effect.permutation_importance import PermutationImportance
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.players import Players
 from pellucid.explainers.question import Question, ask
 from pellucid.metrics.evaluate import evaluate
 
@@ -77,6 +79,7 @@ class Facts:
     y: np.ndarray
     explained: np.ndarray
     attribution: Attribution
+    grouped: Attribution | None
     probability: np.ndarray | None
     scores: Scores
     calibration: Curve | None
@@ -158,6 +161,7 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
         weak = _weak(question, answers, probability, options)
         step("what drives it")
         explained, attribution = _attribution(question, options)
+        grouped = _grouped(question, explained)
         step("what shuffling a column costs")
         importance = _importance(question, answers)
         step("how each driver acts")
@@ -170,6 +174,7 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
         y=answers,
         explained=explained,
         attribution=settled(attribution),
+        grouped=None if grouped is None else settled(grouped),
         probability=probability,
         weak=weak,
         importance=importance,
@@ -303,6 +308,19 @@ def _attribution(question: Question, options: Options) -> tuple[np.ndarray, Attr
     part = replace(question, table=question.table.take(rows))
     part.__dict__.pop("output", None)
     return rows, _affordable(recipe).answer(part, progress=False)
+
+
+def _grouped(question: Question, rows: np.ndarray) -> Attribution | None:
+    """The same rows with columns that go together explained as one; `None` where none do."""
+    known = question.table if question.background is None else question.background
+    groups = correlated_groups(known)
+    playing = Players.among(question.table.names, groups)
+    if not groups or len(playing.names) < 2:
+        return None
+    part = replace(question, table=question.table.take(rows), playing=playing, notes=[])
+    part.__dict__.pop("output", None)
+    found: Attribution = _affordable(best_method(part)).answer(part, progress=False)
+    return found
 
 
 def _affordable(recipe: Explainer) -> Explainer:

@@ -19,7 +19,7 @@ from pellucid.explainers.effect.grid import (
     one_or_all,
     usable,
 )
-from pellucid.explainers.effect.steps import between_edges, between_levels, differences
+from pellucid.explainers.effect.steps import Moving, between_edges, between_levels, differences
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
@@ -60,7 +60,8 @@ class ALE(Explainer):
     the paper; a note says so. Ordinals and booleans keep their order.
 
     Rows: the background, or the rows to explain where none is given. Cost: at most 2 × rows
-    evaluations for each column, and rows once. The band comes from the rows' influence on
+    evaluations for each column, and rows once; where the model is read as trees, a check of them on
+    a few rows. The band comes from the rows' influence on
     the curve (`pellucid.maths.accumulated_effects`); it needs no resampling.
 
     Raises
@@ -102,22 +103,21 @@ class ALE(Explainer):
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
         rows = question.reference(self.max_background)
         columns = usable(question, self.feature, rows)
-        own = question.predict(rows)
-        curves = [self._curve(question, rows, own, column) for column in columns]
+        moving = Moving(question, rows)
+        curves = [self._curve(question, rows, moving, column) for column in columns]
         return one_or_all(self.feature, curves)
 
-    def _curve(self, question: Question, rows: np.ndarray, own: np.ndarray, column: int) -> Curve:
+    def _curve(self, question: Question, rows: np.ndarray, moving: Moving, column: int) -> Curve:
         codes, ordered = self._points(question, rows, column)
         points = grid(question, column, codes, rows[:, column])
         if ordered:
             points = replace(points, notes=(*points.notes, ORDERED))
-        there = np.isfinite(rows[:, column])
-        rows, own = rows[there], own[there]
         if len(codes) == 1:
-            return curve(question, points, np.zeros((1, own.shape[1])))
+            return curve(question, points, np.zeros((1, len(question.columns))))
+        there = np.flatnonzero(np.isfinite(rows[:, column]))
         between = between_levels if points.categorical else between_edges
-        steps = between(rows[:, column], codes)
-        delta = differences(question, rows, own, column, steps)
+        steps = between(rows[there, column], codes)
+        delta = differences(moving, column, steps, there)
         values, error = accumulate(steps.row, steps.gap, delta, steps.place)
         reach = special.ndtri(0.975) * error
         band = np.stack([values - reach, values + reach])

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from pellucid.core.curve import Curve
-from pellucid.explainers.effect.forced import Force, forced
+from pellucid.explainers.effect.forced import forced
 from pellucid.explainers.effect.grid import (
     Features,
     checked_features,
@@ -40,7 +38,8 @@ class ICE(Explainer):
     -----
     Values have the axes ``("sample", "point")``, with the output last where there are several.
     The mean over ``"sample"`` is the partial dependence. Cost: points × rows evaluations for each
-    column. Exact: there is nothing to sample.
+    column; where the model is read as trees, a check of them on a few rows. Exact: there is nothing
+    to sample.
 
     References
     ----------
@@ -74,12 +73,9 @@ class ICE(Explainer):
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
         found = grids(question, self.feature, question.reference(None), self.points)
-        rows = question.table.codes
-        forces: list[Force] = [(each.column, code) for each in found for code in each.codes]
-        outputs = forced(question.predict, rows, forces, question.work.batch_size)
+        outputs = forced(question, question.table.codes, [(g.column, g.codes) for g in found])
         curves = []
-        for each in found:
-            values = np.stack([next(outputs) for _ in each.codes], axis=1)
+        for each, values in zip(found, outputs, strict=True):
             if self.centred:
                 values = values - values[:, :1]
             curves.append(curve(question, each, values, samples=True))

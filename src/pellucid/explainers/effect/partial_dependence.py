@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from pellucid.core.curve import Curve
-from pellucid.explainers.effect.forced import Force, forced
+from pellucid.explainers.effect.forced import means
 from pellucid.explainers.effect.grid import (
     Features,
     checked_features,
@@ -46,8 +46,9 @@ class PartialDependence(Explainer):
     Notes
     -----
     Rows: the background, or the rows to explain where none is given. Cost: points × rows
-    evaluations for each column. The result is that of scikit-learn's
-    ``partial_dependence(method="brute")`` on the same grid.
+    evaluations for each column; where the model is read as trees, all columns come from one walk
+    of the rows down the trees, and the model is asked only to check them. The result is that of
+    scikit-learn's ``partial_dependence(method="brute")`` on the same grid.
 
     The band is ``mean ± t · sd / √rows``: the values averaged are independent rows, so no
     bootstrap is needed to approach the same interval. It speaks of the rows that were drawn, not
@@ -94,21 +95,10 @@ class PartialDependence(Explainer):
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
         rows = question.reference(self.max_background)
         found = grids(question, self.feature, rows, self.points)
-        forces: list[Force] = [(each.column, code) for each in found for code in each.codes]
-        outputs = forced(question.predict, rows, forces, question.work.batch_size)
+        outputs = means(question, rows, [(each.column, each.codes) for each in found])
+        wide = special.stdtrit(len(rows) - 1, 0.975) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0
         curves = []
-        for each in found:
-            moments = [_moments(next(outputs)) for _ in each.codes]
-            mean, reach = np.moveaxis(np.array(moments), 1, 0)
-            band = np.stack([mean - reach, mean + reach]) if len(rows) > 1 else None
+        for each, (mean, spread) in zip(found, outputs, strict=True):
+            band = np.stack([mean - wide * spread, mean + wide * spread]) if wide else None
             curves.append(curve(question, each, mean, band=band, band_meaning=BAND))
         return one_or_all(self.feature, curves)
-
-
-def _moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over rows, and the reach of its 95 % interval, of each output."""
-    rows = len(outputs)
-    if rows < 2:
-        return outputs.mean(axis=0), np.zeros(outputs.shape[1])
-    reach = special.stdtrit(rows - 1, 0.975) * outputs.std(axis=0, ddof=1) / np.sqrt(rows)
-    return outputs.mean(axis=0), reach

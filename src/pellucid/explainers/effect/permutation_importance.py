@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pellucid.core.attribution import Attribution
-from pellucid.core.errors import CannotExplain, InvalidData, UnknownName, WrongTarget
+from pellucid.core.errors import InvalidData, InvalidSetting, WrongTarget
 from pellucid.core.provenance import Provenance
-from pellucid.explainers.effect.forced import Force, forced
+from pellucid.engine.work import slices
+from pellucid.explainers.effect.judged import Asked, checked_metric, metric_for
+from pellucid.explainers.effect.tree_route import TreeRoute, tree_route
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.maths.losses import METRICS, Metric
-from pellucid.maths.shuffles import donors, paired_error
+from pellucid.maths.losses import Metric
+from pellucid.maths.shuffles import donors, donors_within, grouped_error, paired_error
 from pellucid.models.adapter import Model
 
-PROBABILITY = "probability"
+PORTION = 2**24
+"""Most predictions that are held at once."""
+
+WITHIN = (
+    "Columns are shuffled among rows that are alike in the other columns: what others tell of a "
+    "column is not counted for it."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,33 +36,50 @@ class PermutationImportance(Explainer):
 
     Parameters
     ----------
-    metric : str
-        ``"log_loss"``, ``"brier"``, ``"accuracy"`` or ``"roc_auc"`` for classes; ``"mse"``,
-        ``"mae"`` or ``"r2"`` for numbers. ``"auto"`` is the log loss (accuracy where the model has
-        no probabilities) or the mean squared error.
+    metric : str or callable
+        For classes: ``"log_loss"``, ``"brier"``, ``"accuracy"``, ``"balanced_accuracy"``,
+        ``"roc_auc"``, ``"average_precision"``, ``"precision"``, ``"recall"``, ``"f1"``, their means
+        ``_macro``, ``"f1_weighted"``, ``"matthews"``. For numbers: ``"mse"``, ``"rmse"``,
+        ``"mae"``, ``"median_ae"``, ``"max_error"``, ``"mape"``, ``"msle"``,
+        ``"poisson_deviance"``, ``"gamma_deviance"``, ``"r2"``, ``"explained_variance"``.
+        scikit-learn's names of these scorers do too. ``"auto"`` is the log loss (accuracy where the
+        model has no probabilities) or the mean squared error.
+        A function ``(y, prediction) -> float`` of your own, greater where better, is kept by the
+        name that it is imported by, ``"package.module:function"``; predictions are numbers, or
+        (row, class) for classes.
     repeats : int
         Shuffles of each column.
+    conditional : bool
+        Whether values are shuffled only among rows that are alike in all other columns: in the
+        leaves of a tree that tells the column from them.
 
     Notes
     -----
     The values have the axis ``("feature",)``: positive where the model needs the column, for every
     metric. ``base`` is the loss or score itself. The log loss holds probabilities at 1e-6 or above.
-    The whole model is judged, whatever the target.
+    The whole model is judged, whatever the target. Columns of one group are shuffled together.
 
     A shuffle gives each row the value of another row, and no pair of rows meets twice, so the
     value is unbiased for a column made independent; scikit-learn's, whose shuffles may leave a
     row as it is, is smaller by the factor (n − 1) / n on average. All columns share the same
     shuffles. With ``repeats ≥ rows − 1`` every pair is used, and shuffling adds no noise.
 
-    The error holds for other rows and other shuffles: `pellucid.maths.shuffles.paired_error`. It
-    does not hold for a model trained anew. Columns that say the same share their importance out of
-    sight: shuffling one leaves the other.
+    The error holds for other rows and other shuffles: `pellucid.maths.shuffles.paired_error`, or
+    a jackknife over tenths of the rows for metrics that rows do not add up to. It does not hold for
+    a model trained anew. Columns that say the same share their importance out of sight: shuffling
+    one leaves the other. Explained as one group they are shuffled together.
 
-    Cost: rows × (1 + features × repeats) evaluations.
+    The conditional importance asks what a column tells beyond the others (a copy tells nothing).
+    Its tree is a conditional inference tree with leaves of at least 7 rows, grown on the rows
+    explained: where dependence is close, some of it is left within a leaf, and the value lies
+    between the conditional and the marginal one.
+
+    Cost: rows × (1 + features × repeats) evaluations; where the model is read as trees, rows, and a
+    check on one row of each column.
 
     Raises
     ------
-    UnknownName, CannotExplain
+    UnknownName, InvalidSetting, CannotExplain
         If there is no such metric, or it does not fit the model.
     WrongTarget
         If an answer is none that the model could give, or the metric is undefined for them.
@@ -62,7 +87,8 @@ class PermutationImportance(Explainer):
     References
     ----------
     Breiman (2001), doi:10.1023/A:1010933404324; Fisher, Rudin and Dominici (2019),
-    arXiv:1801.01489.
+    arXiv:1801.01489. Conditional: Debeer and Strobl (2020), doi:10.1186/s12859-020-03622-2; Molnar
+    et al. (2023), doi:10.1007/s10618-022-00901-9.
 
     Examples
     --------
@@ -80,13 +106,19 @@ class PermutationImportance(Explainer):
     paper: ClassVar[str] = "arXiv:1801.01489"
     cost: ClassVar[str] = "rows × (1 + features × repeats)"
 
-    metric: str = "auto"
+    takes_groups: ClassVar[bool] = True
+
+    metric: str | Callable[..., float] = "auto"
     repeats: int = 10
+    conditional: bool = False
 
     def __post_init__(self) -> None:
         whole_number("repeats", self.repeats, 1)
-        if self.metric not in ("auto", *METRICS):
-            raise UnknownName.among("metric", str(self.metric), ("auto", *METRICS))
+        if not isinstance(self.conditional, bool):
+            raise InvalidSetting(
+                "conditional is a choice", got=repr(self.conditional), allowed="True or False"
+            )
+        object.__setattr__(self, "metric", checked_metric(self.metric))
 
     def obstacle(self, model: Model, scale: str) -> str | None:
         if model.task == "outlier":
@@ -94,120 +126,119 @@ class PermutationImportance(Explainer):
         return super().obstacle(model, scale)
 
     def work(self, question: Question) -> int:
-        return len(question.table) * (1 + self.repeats * len(question.table.names))
+        return len(question.table) * (1 + self.repeats * len(question.player_names))
 
     def compute(self, question: Question) -> Attribution:
         rows = question.table.codes
         if len(rows) < 2:
             raise InvalidData("Shuffling needs at least two rows", got="one row")
-        metric = self._metric(question.model)
-        ask = _predictor(question, metric)
-        own = ask(rows)
-        answer = _places(question, metric, own) if own.ndim == 2 else _numbers(question, metric)
-        base = metric.terms(answer, own)
-        given = donors(len(rows), self.repeats, question.rng("shuffles"))
-        columns = range(rows.shape[1])
-        forces: list[Force] = [(j, rows[turn, j]) for j in columns for turn in given]
-        outputs = forced(ask, rows, forces, question.work.batch_size)
+        metric = metric_for(str(self.metric), question)
+        asked = Asked.of(question, metric)
+        own = asked.predict(rows)
+        answer = asked.answers(own)
+        judged = asked.judged(own)
+        complaint = metric.refuses(answer, judged)
+        if complaint is not None:
+            raise WrongTarget(f"{metric.words} {complaint}")
+        base = metric.value(answer, judged)
+        given = self._donors(question)
         sign = -1.0 if metric.rising else 1.0
-        value, error = np.empty(len(columns)), np.empty(len(columns))
-        for j in columns:
-            changed = sign * (np.stack([metric.terms(answer, next(outputs)) for _ in given]) - base)
-            value[j], error[j] = changed.mean(), paired_error(changed, given)
-        moved = "fall" if metric.rising else "rise"
-        question.note(f"Each value is the {moved} of the {metric.words} when a column is shuffled.")
+        value, error = np.empty(len(given)), np.empty(len(given))
+        for which, outputs in enumerate(_shuffled(asked, rows, given)):
+            moved = asked.judged(outputs)
+            found = _judged(metric, answer, judged, moved, given[which])
+            value[which], error[which] = sign * found[0], found[1]
+        said = "fall" if metric.rising else "rise"
+        question.note(f"Each value is the {said} of the {metric.words} when a column is shuffled.")
         return Attribution(
             values=value,
             dims=("feature",),
-            coords={"feature": question.table.names},
-            base=base.mean(),
+            coords={"feature": question.player_names},
+            base=np.asarray(base),
             error=error,
             provenance=Provenance(method=""),
         )
 
-    def _metric(self, model: Model) -> Metric:
-        chances = PROBABILITY in model.scales
-        if self.metric == "auto":
-            loss = "log_loss" if chances else "accuracy"
-            return METRICS[loss if model.task == "classification" else "mse"]
-        metric = METRICS[self.metric]
-        if metric.task != model.task or (metric.chances and not chances):
-            fits = [
-                name
-                for name, each in METRICS.items()
-                if each.task == model.task and (chances or not each.chances)
-            ]
-            raise CannotExplain(
-                f"{model.name} cannot be judged by {self.metric!r}",
-                got=model.task,
-                allowed=fits,
-            )
-        return metric
+    def _donors(self, question: Question) -> list[np.ndarray]:
+        """For each player, the row that gives its values: (repeat, row)."""
+        rows, players = question.table.codes, range(len(question.player_names))
+        if not self.conditional:
+            return [donors(len(rows), self.repeats, question.rng("shuffles"))] * len(players)
+        from pellucid.perturb.removal import Reference
+        from pellucid.perturb.tree import Tree
+
+        question.note(WITHIN)
+        tree = Tree(Reference(rows=rows, seen=rows, columns=list(question.table.schema.values())))
+        found = []
+        for player in players:
+            strata = tree.strata(question.player_of != player)
+            found.append(donors_within(strata, self.repeats, question.rng("shuffles", player)))
+        return found
 
 
-def _predictor(question: Question, metric: Metric) -> Callable[[np.ndarray], np.ndarray]:
-    """The predictions that the metric judges, for coded rows: (row, class) or (row,)."""
-    model, classes = question.model, metric.task == "classification"
-    natural = PROBABILITY if classes else "raw"
-    scale = natural if natural in model.scales else model.scales[0]
-    if question.many and not classes:
-        raise CannotExplain(
-            "One loss cannot judge several outputs",
-            got=f"{len(question.columns)} outputs",
-            fix="Choose one with target=",
-        )
-
-    def predict(codes: np.ndarray) -> np.ndarray:
-        out = model.predict(question.table.native(codes), scale)
-        if not classes:
-            return out[:, question.columns]
-        if out.shape[1] > 1:
-            return out
-        return np.hstack([1.0 - out if scale == PROBABILITY else -out, out])
-
-    def ask(codes: np.ndarray) -> np.ndarray:
-        out = question.work.predict(predict, codes)
-        return out if classes else out[:, 0]
-
-    return ask
+def _shuffled(asked: Asked, rows: np.ndarray, given: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Answers (repeat, row, output) with each player's columns taken from the rows given."""
+    question = asked.question
+    sets = [np.flatnonzero(question.player_of == player) for player in range(len(given))]
+    route = tree_route(question, rows, scale=asked.scale, predict=asked.predict, shown=asked.shown)
+    if route is None:
+        for columns, giver in zip(sets, given, strict=True):
+            yield _asked(asked, rows, columns, giver)
+        return
+    size = given[0].size * asked.width
+    several = max(1, PORTION // size)
+    for start in range(0, len(sets), several):
+        some = slice(start, start + several)
+        yield from _walked(route, sets[some], given[some], asked.width)
 
 
-def _numbers(question: Question, metric: Metric) -> np.ndarray:
-    """The answers of a regression."""
-    assert question.y is not None
-    try:
-        answer = question.y.astype(np.float64)
-    except (TypeError, ValueError) as reason:
-        raise WrongTarget("The answers are not numbers", got=str(reason)) from reason
-    if not np.all(np.isfinite(answer)):
-        lost = int((~np.isfinite(answer)).sum())
-        raise WrongTarget("Some answers are missing or infinite", got=f"{lost} of {len(answer)}")
-    if metric.rising and np.ptp(answer) == 0:
-        raise WrongTarget(f"{metric.words} is not defined where all answers are equal")
-    return answer
+def _asked(asked: Asked, rows: np.ndarray, columns: np.ndarray, giver: np.ndarray) -> np.ndarray:
+    """The model's own answers, as many repeats at once as fit into a batch."""
+    several = max(1, asked.question.work.batch_size // len(rows))
+    found = []
+    for some in slices(len(giver), several):
+        block = np.tile(rows, (some.stop - some.start, 1, 1))
+        block[:, :, columns] = rows[giver[some][:, :, None], columns]
+        found.append(asked.predict(block.reshape(-1, rows.shape[1])))
+    return np.concatenate(found).reshape(*giver.shape, -1)
 
 
-def _places(question: Question, metric: Metric, own: np.ndarray) -> np.ndarray:
-    """The answers of a classification as places among the model's classes."""
-    assert question.y is not None
-    classes = list(question.model.classes or range(own.shape[1]))
-    place = {_plain(label): i for i, label in enumerate(classes)}
-    strange = {str(y) for y in map(_plain, question.y) if y not in place}
-    if strange:
-        raise WrongTarget(
-            "Some answers are no class of the model",
-            got=sorted(strange),
-            allowed=[str(each) for each in classes],
-        )
-    answer = np.array([place[_plain(y)] for y in question.y])
-    if metric is METRICS["roc_auc"] and len(np.unique(answer)) < len(classes):
-        raise WrongTarget(
-            f"{metric.words} needs rows of every class",
-            got=[str(classes[i]) for i in np.unique(answer)],
-            allowed=[str(each) for each in classes],
-        )
-    return answer
+def _walked(
+    route: TreeRoute, sets: Sequence[np.ndarray], given: Sequence[np.ndarray], width: int
+) -> Iterator[np.ndarray]:
+    """The trees' answers, held to the model at one row of each player."""
+    rows = route.rows
+    found = [np.empty((*giver.shape, width)) for giver in given]
+    repeats = max(len(giver) for giver in given)
+    full = [np.resize(giver, (repeats, len(rows))) for giver in given]
+    for some, values in route.shuffled(sets, full):
+        for which, place in enumerate(found):
+            place[:, some] = values[which, :, :, : len(place)].transpose(2, 1, 0)
+    at = np.arange(len(sets)) * len(rows) // len(sets)
+    moved = rows[at]
+    for which, (columns, giver) in enumerate(zip(sets, given, strict=True)):
+        moved[which, columns] = rows[giver[0, at[which]], columns]
+    route.hold(moved, np.array([place[0, row] for place, row in zip(found, at, strict=True)]))
+    yield from found
 
 
-def _plain(label: object) -> object:
-    return label.item() if isinstance(label, np.generic) else label
+def _judged(
+    metric: Metric, answer: np.ndarray, own: np.ndarray, moved: np.ndarray, given: np.ndarray
+) -> tuple[float, float]:
+    """Rise of the metric and its error, for answers (repeat, row, …) in place of `own`."""
+    if metric.whole is None:
+        base = metric.terms(answer, own)
+        changed = np.stack([metric.terms(answer, each) for each in moved]) - base
+        return float(changed.mean()), paired_error(changed, given)
+    whole = [metric.value(answer, each) for each in moved]
+    value = float(np.mean(whole)) - metric.value(answer, own)
+    if np.array_equal(moved, np.broadcast_to(own, moved.shape)):
+        return value, 0.0
+
+    def rise(pairs: np.ndarray, rows: np.ndarray, repeat: int) -> float:
+        if metric.refuses(answer[pairs], own[pairs]) or metric.refuses(answer[rows], own[rows]):
+            return value
+        apart = metric.value(answer[pairs], moved[repeat][pairs])
+        return apart - metric.value(answer[rows], own[rows])
+
+    return value, grouped_error(rise, given)

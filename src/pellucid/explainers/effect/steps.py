@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
+from pellucid.explainers.effect.tree_route import tree_route
 from pellucid.explainers.question import Question
 
 
@@ -50,16 +53,96 @@ def between_levels(values: np.ndarray, codes: np.ndarray) -> Steps:
     )
 
 
-def differences(
-    question: Question, rows: np.ndarray, own: np.ndarray, column: int, steps: Steps
-) -> np.ndarray:
-    """Output across the gap for each step, (step, output); no row is asked about itself again."""
-    row = np.tile(steps.row, 2)
-    codes = np.concatenate([steps.low, steps.high])
-    moved = rows[row, column] != codes
-    outputs = own[row]
-    if moved.any():
-        asked = rows[row[moved]]
-        asked[:, column] = codes[moved]
-        outputs[moved] = question.predict(asked)
-    return outputs[len(steps.row) :] - outputs[: len(steps.row)]
+class Moving:
+    """Rows some of whose columns are moved, and what the model says of them then.
+
+    Parameters
+    ----------
+    question : Question
+    rows : array of shape (row, feature)
+        The coded rows.
+    """
+
+    def __init__(self, question: Question, rows: np.ndarray) -> None:
+        self._question, self._rows = question, rows
+        self._route = tree_route(question, rows)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """The model's output for the rows as they are, (row, output)."""
+        return self._question.predict(self._rows)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the output is a sum of trees, so that those without a test in a gap cancel."""
+        return self._route is not None and self._route.adds_up
+
+    def crossed(
+        self, column: int, row: np.ndarray, gap: np.ndarray, codes: np.ndarray
+    ) -> np.ndarray:
+        """Difference of the output, (step, output), between the two `codes` (step, 2) of a column.
+
+        Only where the output `adds_up`; all steps across a gap have the same codes.
+        """
+        assert self._route is not None
+        gaps, first = np.unique(gap, return_index=True)
+        sides = codes[first].T
+        found = self._route.crossed(column, row, np.searchsorted(gaps, gap), sides)
+        asked = self._moved([column], row[:1], codes[:1, :, None])
+        own = self._question.predict(asked)
+        self._route.hold_to(own[1:] - own[:1], found[:1], own)
+        return found
+
+    def outputs(self, columns: Sequence[int], row: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """The output when `columns` of a row take other codes together.
+
+        Parameters
+        ----------
+        columns : sequence of int
+        row : int array of shape (move,)
+        codes : array of shape (move, repeat, column)
+
+        Returns
+        -------
+        array of shape (move, repeat, output)
+
+        Notes
+        -----
+        Cost: moves × repeats evaluations, and rows once, for no row is asked about itself again;
+        where the model is read as trees, a check on one move.
+        """
+        if self._route is not None:
+            said = np.concatenate([said for _, said in self._route.moved(columns, row, codes)])
+            self._route.hold(self._moved(columns, row[:1], codes[:1]), said[0])
+            return said
+        asked = self._moved(columns, row, codes)
+        which = np.repeat(row, codes.shape[1])
+        outputs = self.own[which]
+        changed = np.any(asked[:, list(columns)] != self._rows[which][:, list(columns)], axis=1)
+        if changed.any():
+            outputs[changed] = self._question.predict(asked[changed])
+        return outputs.reshape(*codes.shape[:2], -1)
+
+    def _moved(self, columns: Sequence[int], row: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """Coded rows (move · repeat, feature)."""
+        found = np.repeat(self._rows[row], codes.shape[1], axis=0)
+        found[:, list(columns)] = codes.reshape(len(found), -1)
+        return found
+
+
+def differences(moving: Moving, column: int, steps: Steps, there: np.ndarray) -> np.ndarray:
+    """Output across the gap for each step, (step, output).
+
+    Parameters
+    ----------
+    moving : Moving
+    column : int
+    steps : Steps
+        Of the rows at the places `there`.
+    there : int array of shape (row,)
+    """
+    row, codes = there[steps.row], np.stack([steps.low, steps.high], axis=1)
+    if moving.adds_up:
+        return moving.crossed(column, row, steps.gap, codes)
+    outputs = moving.outputs([column], row, codes[:, :, None])
+    return outputs[:, 1] - outputs[:, 0]

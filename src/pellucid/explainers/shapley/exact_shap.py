@@ -9,8 +9,8 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, marginal_game
-from pellucid.perturb.marginal import Plan, enumerated
+from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.perturb.game import Plan, enumerated
 
 MOST_PLAYERS = 20
 """Columns that can be enumerated: 2^20 coalitions are a million worths for each row."""
@@ -20,12 +20,13 @@ MOST_PLAYERS = 20
 class ExactSHAP(Explainer):
     """Shapley values without sampling, for models with few columns.
 
-    A removed column takes its values from the background rows.
-
     Parameters
     ----------
     max_background : int, optional
         Most background rows to use, or `None` for all. Values are exact for the rows used.
+    removal : {"marginal", "baseline", "gaussian", "copula", "neighbours", "tree"}
+        What stands in for removed columns: background rows whatever the known columns are, one
+        reference row, or what the background says of them given the known ones.
 
     Raises
     ------
@@ -34,8 +35,10 @@ class ExactSHAP(Explainer):
 
     Notes
     -----
-    Laws: efficiency, dummy, symmetry, linearity. Cost: 2^columns × background rows for each row.
-    Columns on which a row equals every background row are left out before enumerating.
+    Laws: efficiency, symmetry, linearity, and dummy unless removal depends on the known columns.
+    Cost: 2^columns × background rows for each row (1 row for ``"baseline"``). Columns on which a
+    row equals every background row are left out before enumerating, and coalitions that say the
+    same of two rows are evaluated once.
 
     References
     ----------
@@ -44,20 +47,23 @@ class ExactSHAP(Explainer):
 
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
     exact = True
+    takes_groups = True
     paper = "doi:10.1515/9781400881970-018"
     cost = "2^columns × background rows, per row"
 
     max_background: int | None = 100
+    removal: str = "marginal"
 
     def __post_init__(self) -> None:
         whole_number("max_background", self.max_background, 1, optional=True)
+        settle_removal(self, self.removal)
 
     def work(self, question: Question) -> int:
-        players = min(len(question.table.names), MOST_PLAYERS)
-        return evaluations(question, 1 << players, self.max_background)
+        players = min(len(question.player_names), MOST_PLAYERS)
+        return evaluations(question, 1 << players, self.max_background, self.removal)
 
     def compute(self, question: Question) -> Attribution:
-        game = marginal_game(question, self.max_background)
+        game = game_of(question, self.removal, self.max_background)
         values, _ = game.shapley(_all_coalitions)
         return question.attribution(values, game.base)
 

@@ -60,6 +60,7 @@ class LinearSHAP(Explainer):
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
     exact = True
     natural_scale = True
+    takes_groups = True
     paper = "arXiv:1705.07874"
     cost = "one per row, for the check"
 
@@ -102,7 +103,7 @@ class LinearSHAP(Explainer):
                 "added to the diagonal of their correlation."
             )
         used, players = np.unique(question.players, return_inverse=True)
-        shape = (len(distance), len(question.table.names), len(coef))
+        shape = (len(distance), len(question.player_names), len(coef))
         values, error = np.zeros(shape), np.zeros(shape)
         if len(used) <= ENUMERATED:
             slope = gaussian_shapley.enumerated(correlation, coef, players)
@@ -117,5 +118,5 @@ class LinearSHAP(Explainer):
 
 def _independent(question: Question, coef: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """Coefficient × distance, summed over the encoded columns of each of the user's."""
-    whose = question.players[:, None] == np.arange(len(question.table.names))
+    whose = question.players[:, None] == np.arange(len(question.player_names))
     return np.stack([(distance * one) @ whose for one in coef], axis=2)

@@ -8,9 +8,12 @@ import numpy as np
 
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
+from pellucid.explainers.shapley.stages import Draw, doubling
 from pellucid.maths.coalitions import antithetic_orders, distinct, prefixes
-from pellucid.maths.shapley_regression import widening
-from pellucid.perturb.marginal import Plan, odd_half
+from pellucid.maths.draws import mean_and_error
+
+LEAST = 8
+"""Pairs of orders in the first stage: fewer tell too little of their own error to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +28,12 @@ class PermutationSHAP(Sampler):
     budget : int
         Most coalitions evaluated for each row: a pair of orders takes 2 × (columns − 1). At least
         two pairs; where it reaches 2^columns, all coalitions are evaluated and values are exact.
+    tolerance, top
+        When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
+    removal : str
+        What stands in for removed columns, as for `ExactSHAP`.
 
     Raises
     ------
@@ -56,34 +63,31 @@ class PermutationSHAP(Sampler):
     paper = "doi:10.1007/s10115-013-0679-x"
     cost = "budget × background rows, per row"
 
-    def sample(self, question: Question, players: int) -> Plan:
-        pairs = (self.budget - 2) // (2 * (players - 1))
-        return _walks(antithetic_orders(players, pairs, question.rng("orders", players)))
+    def sample(self, question: Question, players: int) -> Draw:
+        most = (self.budget - 2) // (2 * (players - 1))
+        return _walks(antithetic_orders(players, most, question.rng("orders", players)))
 
 
-def _walks(orders: np.ndarray) -> Plan:
-    """The plan that takes the mean over orders and their reverses.
+def _walks(orders: np.ndarray) -> Draw:
+    """The mean over orders and their reverses.
 
     What player k of an order adds there and in the reverse, halved, is the step of the odd half
     of the worth from the coalition before k to the one with k.
     """
-    pairs, players = orders.shape
+    most, players = orders.shape
     joined = prefixes(orders).reshape(-1, players)
     others = ~joined[:, 0]
     met, place = distinct(joined ^ others[:, None])
-    place = 1 + place.reshape(pairs, players - 1)
-    sign = np.where(others, -1.0, 1.0).reshape(pairs, players - 1, 1)
+    place = 1 + place.reshape(most, players - 1)
+    sign = np.where(others, -1.0, 1.0).reshape(most, players - 1, 1)
     rank = np.argsort(orders, axis=1)
+    orders_after = {int(place[:count].max()): count for count in doubling(min(LEAST, most), most)}
 
-    def shares(
-        worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        odd = odd_half(worth, nobody, everybody, len(met))
-        whole = np.broadcast_to(odd[:, :1, None], (len(odd), pairs, 1, odd.shape[2]))
-        path = np.concatenate([-whole, sign * odd[:, place], whole], axis=2)
-        added = np.take_along_axis(np.diff(path, axis=2), rank[None, :, :, None], axis=2)
-        variance = added.var(axis=1, ddof=1)
-        variance += (variance.mean(axis=1, keepdims=True) - variance) / pairs
-        return added.mean(axis=1), widening(pairs**2 / (pairs - 1)) * np.sqrt(variance / pairs)
+    def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        count = orders_after[odd.shape[1] - 1]
+        whole = np.broadcast_to(odd[:, :1, None], (len(odd), count, 1, odd.shape[2]))
+        path = np.concatenate([-whole, sign[:count] * odd[:, place[:count]], whole], axis=2)
+        added = np.take_along_axis(np.diff(path, axis=2), rank[None, :count, :, None], axis=2)
+        return mean_and_error(added)
 
-    return Plan(np.concatenate([met, ~met]), shares)
+    return Draw(met, tuple(orders_after), shares)

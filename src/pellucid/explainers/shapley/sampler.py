@@ -5,13 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
+
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, marginal_game
-from pellucid.perturb.marginal import Plan, enumerated
+from pellucid.explainers.settings import positive, whole_number
+from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.stages import Certain, Draw, every_pair, ordered, played, within
+
+WHOLE_AT_ONCE = 6
+"""Players of which all coalitions are evaluated, even where fewer might do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,31 +29,55 @@ class Sampler(Explainer):
     ----------
     budget : int
         Most coalitions evaluated for each row.
+    tolerance : float, optional
+        Stop as soon as every value of a row is certain to ± this much, in units of the output.
+    top : int, optional
+        Stop as soon as the order of this many values, largest first by size, is certain.
     max_background : int, optional
         Most background rows to use, or `None` for all.
+    removal : str
+        What stands in for removed columns: ``"marginal"``, ``"baseline"``, ``"gaussian"``,
+        ``"copula"``, ``"neighbours"`` or ``"tree"`` (`pellucid.perturb.removals`).
     """
 
     budget: int = 2048
+    tolerance: float | None = None
+    top: int | None = None
     max_background: int | None = 100
+    removal: str = "marginal"
 
     def __post_init__(self) -> None:
         whole_number("budget", self.budget, 2)
+        positive("tolerance", self.tolerance, optional=True)
+        whole_number("top", self.top, 1, optional=True)
         whole_number("max_background", self.max_background, 1, optional=True)
+        settle_removal(self, self.removal)
 
     def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background)
+        return evaluations(question, self.budget, self.max_background, self.removal)
 
     def compute(self, question: Question) -> Attribution:
-        game = marginal_game(question, self.max_background)
-        values, error = game.shapley(lambda players: self._plan(question, players))
+        game = game_of(question, self.removal, self.max_background)
+        values, error, done = played(
+            game, lambda players: self._draw(question, players), self._certain()
+        )
+        if not done.all():
+            question.note(
+                f"{int((~done).sum())} of {len(done)} rows are not certain {self._aim()} with "
+                f"{self.budget} coalitions; their errors say how far they are."
+            )
         return question.attribution(values, game.base, error)
 
     @abstractmethod
-    def sample(self, question: Question, players: int) -> Plan:
+    def sample(self, question: Question, players: int) -> Draw:
         """What to evaluate for this many players, and what follows from it."""
 
-    def _plan(self, question: Question, players: int) -> Plan:
-        least = paired_budget(players)
+    def least(self, players: int) -> int:
+        """The least budget: nobody, everybody and two pairs for each player but one, or all."""
+        return int(min(4 * players - 2, 2**players))
+
+    def _draw(self, question: Question, players: int) -> Draw:
+        least = self.least(players)
         if self.budget < least:
             raise InvalidSetting(
                 f"{type(self).__name__} cannot say its error for {players} columns so",
@@ -56,11 +85,19 @@ class Sampler(Explainer):
                 allowed=f"budget ≥ {least}",
                 fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
             )
-        if self.budget.bit_length() > players:
-            return enumerated(players)
-        return self.sample(question, players)
+        whole = self.budget.bit_length() > players
+        early = self._certain() is not None and players > WHOLE_AT_ONCE
+        return every_pair(players) if whole and not early else self.sample(question, players)
 
+    def _certain(self) -> Certain | None:
+        """When to stop before the budget is spent."""
+        rules = [] if self.tolerance is None else [within(self.tolerance)]
+        rules += [] if self.top is None else [ordered(self.top)]
+        if not rules:
+            return None
+        return lambda values, error: np.all([rule(values, error) for rule in rules], axis=0)
 
-def paired_budget(players: int) -> int:
-    """The least budget: nobody, everybody and two pairs for each player but one, or everything."""
-    return int(min(4 * players - 2, 2**players))
+    def _aim(self) -> str:
+        wanted = [] if self.tolerance is None else [f"to ± {self.tolerance:g}"]
+        wanted += [] if self.top is None else [f"in the order of the first {self.top}"]
+        return " and ".join(wanted)

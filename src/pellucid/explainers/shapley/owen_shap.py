@@ -1,0 +1,173 @@
+"""OwenSHAP: Shapley values on a hierarchy of columns, in which related columns join together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import Question
+from pellucid.explainers.settings import whole_number
+from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.walks import pairs_within, walked
+from pellucid.maths.association import association
+from pellucid.maths.hierarchy import (
+    Hierarchy,
+    contributions,
+    members,
+    merged,
+    owen_weights,
+    random_orders,
+)
+from pellucid.perturb.game import Plan
+from pellucid.perturb.removal import SEEN
+
+ENUMERATED = 1 << 17
+"""Most contributions that are written out."""
+
+WRITTEN_OUT = 20
+"""Most columns whose hierarchy is told to the reader."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwenSHAP(Explainer):
+    """Owen values: credit is shared between groups of columns, and then within each group.
+
+    Columns join in the orders in which no group is interrupted, at every level of the hierarchy. So
+    columns that say the same are not asked for apart from each other while others come between, and
+    many columns need few coalitions: about columns² where groups are halved again and again.
+
+    Parameters
+    ----------
+    hierarchy : tuple of names and tuples, optional
+        Nested groups, such as ``(("age", "sex"), ("income", ("rent", "savings")))``; columns that
+        are not named stand beside the outermost groups. By default columns are merged by average
+        linkage of their association in the background (rank correlation, Cramér's V, correlation
+        ratio).
+    budget : int
+        Most coalitions evaluated for each row. Values are exact where the hierarchy needs no more;
+        else orders are drawn, and values have an error.
+    max_background : int, optional
+        Most background rows to use, or `None` for all. Errors do not include this choice.
+    removal : str
+        What stands in for removed columns, as for `ExactSHAP`.
+
+    Raises
+    ------
+    UnknownName, InvalidSetting
+        If the hierarchy names a column that is not there, or one twice; if the budget is too small.
+
+    Notes
+    -----
+    Laws: efficiency, linearity, and dummy unless removal depends on the known columns; symmetry
+    only between members of one group. A group's values add up to the value that the group would
+    have as a single player. A flat hierarchy gives Shapley values.
+
+    Cost: at most budget × background rows for each row.
+
+    References
+    ----------
+    Owen (1977), doi:10.1007/978-3-642-45494-3_7. Winter (1989), doi:10.1007/BF01268161, for more
+    than one level.
+    """
+
+    laws = frozenset({"efficiency", "dummy", "linearity"})
+    takes_groups: ClassVar[bool] = True
+    paper = "doi:10.1007/978-3-642-45494-3_7"
+    cost = "budget × background rows, per row"
+
+    hierarchy: tuple[Any, ...] | None = None
+    budget: int = 2048
+    max_background: int | None = 100
+    removal: str = "marginal"
+
+    def __post_init__(self) -> None:
+        whole_number("budget", self.budget, 2)
+        whole_number("max_background", self.max_background, 1, optional=True)
+        settle_removal(self, self.removal)
+        if self.hierarchy is not None:
+            object.__setattr__(self, "hierarchy", _frozen(self.hierarchy))
+
+    def work(self, question: Question) -> int:
+        return evaluations(question, self.budget, self.max_background, self.removal)
+
+    def compute(self, question: Question) -> Attribution:
+        names = question.player_names
+        tree = _merged(question) if self.hierarchy is None else _numbered(self.hierarchy, names)
+        if len(names) <= WRITTEN_OUT:
+            question.note(f"Groups of columns, from the outside in: {_words(tree, names)}.")
+        game = game_of(question, self.removal, self.max_background)
+        values, error = game.shares(self._plan(question, tree, len(names)))
+        return question.attribution(values, game.base, error)
+
+    def _plan(self, question: Question, tree: Hierarchy, players: int) -> Plan:
+        if contributions(tree) <= ENUMERATED:
+            coalitions, weights = owen_weights(tree, players)
+            if len(coalitions) <= self.budget:
+                return _weighted(coalitions, weights)
+        pairs = pairs_within("OwenSHAP", self.budget, players)
+        return walked(random_orders(tree, pairs, question.rng("orders", players)))
+
+
+def _weighted(coalitions: np.ndarray, weights: np.ndarray) -> Plan:
+    """The plan of weighted sums of worths, those of nobody and everybody at the ends."""
+
+    def shares(
+        worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        values = np.einsum("pc,sco->spo", weights[:, 1:-1], worth)
+        values += np.multiply.outer(weights[:, 0], nobody)
+        values += weights[:, -1, None] * everybody[:, None]
+        return values, np.zeros_like(values)
+
+    return Plan(coalitions[1:-1], shares)
+
+
+def _merged(question: Question) -> Hierarchy:
+    """The hierarchy of association between players: the mean over their columns."""
+    named = [c.kind in ("categorical", "boolean") for c in question.table.schema.values()]
+    strength = association(question.reference(SEEN), np.array(named))
+    whose = (question.player_of == np.arange(len(question.player_names))[:, None]).astype(float)
+    whose /= whose.sum(axis=1, keepdims=True)
+    return merged(whose @ strength @ whose.T)
+
+
+def _frozen(given: Any) -> tuple[Any, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InvalidSetting(
+            "hierarchy is nested groups of names",
+            got=repr(given),
+            allowed='such as (("age", "sex"), ("income", ("rent", "savings")))',
+        )
+    return tuple(part if isinstance(part, str) else _frozen(part) for part in given)
+
+
+def _numbered(given: tuple[Any, ...], names: tuple[str, ...]) -> Hierarchy:
+    """The hierarchy in numbers of players, with those not named beside the outermost groups."""
+
+    def number(part: Any) -> Hierarchy:
+        if isinstance(part, str):
+            if part not in names:
+                raise UnknownName.among("column or group", part, names)
+            return names.index(part)
+        inner = [number(each) for each in part if each != ()]
+        return inner[0] if len(inner) == 1 else tuple(inner)
+
+    parts = [number(part) for part in given]
+    held = [player for part in parts for player in members(part)]
+    if len(set(held)) < len(held):
+        twice = sorted({names[player] for player in held if held.count(player) > 1})
+        raise InvalidSetting("The hierarchy names a column twice", got=twice)
+    parts += [player for player in range(len(names)) if player not in held]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _words(tree: Hierarchy, names: tuple[str, ...]) -> str:
+    if isinstance(tree, int):
+        return names[tree]
+    return "(" + ", ".join(_words(part, names) for part in tree) + ")"

@@ -1,0 +1,47 @@
+"""Interactions as an explanation: one axis of terms, for players, pairs and triples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.terms import term
+from pellucid.explainers.question import Question
+
+
+def interactions(
+    question: Question,
+    terms: Sequence[tuple[int, ...]],
+    values: np.ndarray,
+    base: np.ndarray,
+    error: np.ndarray | None = None,
+) -> Attribution:
+    """The explanation of a question by terms.
+
+    Parameters
+    ----------
+    question : Question
+    terms : sequence of tuple of int
+        The players in each term.
+    values : array of shape (sample, term, output)
+    base : array of shape (output,) or (sample, output)
+    error : array of shape (sample, term, output), optional
+    """
+    names = question.player_names
+    size = (len(values), len(names), values.shape[2])
+    found = question.attribution(np.zeros(size), base)
+    labels = [term(*(names[player] for player in held)) for held in terms]
+    coords = {("term" if d == "feature" else d): found.coords[d] for d in found.dims}
+    dims = tuple("term" if dim == "feature" else dim for dim in found.dims)
+    if not question.many:
+        values, error = values[..., 0], None if error is None else error[..., 0]
+    return replace(
+        found,
+        values=values,
+        dims=dims,
+        coords={**coords, "term": labels},
+        error=np.zeros(1) if error is None else error,
+    )

@@ -1,0 +1,91 @@
+"""Banzhaf values: what a player adds on average, all coalitions of the others equally likely."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.maths.shapley_regression import widening
+
+LISTED = 40
+"""Up to this many players, coalitions are numbered and drawn without replacement."""
+
+
+def exact_banzhaf(worth: np.ndarray) -> np.ndarray:
+    """Banzhaf values from the worth of every coalition.
+
+    Parameters
+    ----------
+    worth : array of shape (sample, coalition, output)
+        In the order of `every_coalition`.
+
+    Returns
+    -------
+    array of shape (sample, player, output)
+
+    References
+    ----------
+    Banzhaf (1965), Weighted voting doesn't work, Rutgers Law Review 19.
+    """
+    samples, total, outputs = worth.shape
+    values = []
+    for i in range(total.bit_length() - 1):
+        apart = worth.reshape(samples, total >> (i + 1), 2, 1 << i, outputs)
+        values.append((apart[:, :, 1] - apart[:, :, 0]).mean(axis=(1, 2)))
+    return np.stack(values, axis=1)
+
+
+def even_pairs(players: int, pairs: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Pairs of a coalition and all others, every coalition equally likely.
+
+    Returns
+    -------
+    coalitions : array of bool of shape (pair, player)
+        One of each pair.
+    left : float
+        The share of all pairs that was not drawn.
+    """
+    if players > LISTED:
+        return rng.random((pairs, players)) < 0.5, 1.0
+    total = 1 << (players - 1)
+    drawn = rng.choice(total, pairs, replace=False)
+    return (drawn[:, None] >> np.arange(players) & 1).astype(bool), 1.0 - pairs / total
+
+
+def fitted_banzhaf(
+    coalitions: np.ndarray, left: float, odd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Banzhaf values and errors from `even_pairs`.
+
+    Every worth tells of every player, who is in the coalition or not (maximum sample reuse). Here
+    that mean is adjusted by regression: Banzhaf values are the slopes of the best additive fit, so
+    what the others add is taken off and only interactions are left as noise.
+
+    Parameters
+    ----------
+    coalitions : array of bool of shape (pair, player)
+    left : float
+        The share of all pairs that was not drawn.
+    odd : array of shape (sample, pair, output)
+        Half the difference of worth within each pair.
+
+    Returns
+    -------
+    values, error : arrays of shape (sample, player, output)
+        The error is that of a regression whose residuals differ in size (HC2), widened by Student's
+        t-quantile.
+
+    References
+    ----------
+    Wang and Jia (2023), Data Banzhaf, arXiv:2205.15466 (maximum sample reuse). Hammer and Holzman
+    (1992), doi:10.1007/BF01541075 (the best additive fit). MacKinnon and White (1985),
+    doi:10.1016/0304-4076(85)90158-7 (HC2).
+    """
+    signs = np.where(coalitions, 1.0, -1.0)
+    inverse = np.linalg.pinv(signs)
+    leverage = np.einsum("np,pn->n", signs, inverse)
+    slope = np.einsum("pn,sno->spo", inverse, odd)
+    free = np.maximum(1 - leverage, 1e-9)[:, None]
+    residual = (odd - np.einsum("np,spo->sno", signs, slope)) / np.sqrt(free)
+    variance = np.einsum("pn,sno->spo", inverse**2, residual**2)
+    wider = widening(max(1, len(signs) - signs.shape[1]))
+    return 2 * slope, 2 * wider * np.sqrt(left * variance)

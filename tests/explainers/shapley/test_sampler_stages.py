@@ -1,0 +1,120 @@
+"""Stopping before the budget is spent: at a tolerance, or when the order is certain."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.core.errors import InvalidSetting
+from pellucid.explainers.shapley.exact_shap import ExactSHAP
+from pellucid.explainers.shapley.kernel_shap import KernelSHAP
+from pellucid.explainers.shapley.permutation_shap import PermutationSHAP
+from pellucid.explainers.shapley.proxy_shap import ProxySHAP
+from pellucid.explainers.shapley.stages import doubling, ordered, within
+
+SAMPLERS = [KernelSHAP, PermutationSHAP, ProxySHAP]
+RNG = np.random.default_rng(11)
+INWARD, OUTWARD = RNG.normal(size=(10, 12)) / 2, RNG.normal(size=12)
+X = RNG.normal(size=(12, 10))
+BACKGROUND = RNG.normal(size=(4, 10))
+
+
+def network(X: np.ndarray) -> np.ndarray:
+    return np.tanh(X @ INWARD) @ OUTWARD
+
+
+def ask(
+    method: type = KernelSHAP, rows: np.ndarray = X, seed: int = 0, **settings: object
+) -> object:
+    recipe = method(**settings)
+    return pel.explain(network, rows, method=recipe, background=BACKGROUND, seed=seed)
+
+
+TRUTH = ask(ExactSHAP).values
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_every_value_is_as_certain_as_asked(method: type) -> None:
+    found = ask(method, X[:3], budget=900, tolerance=0.3)
+    assert 1.96 * found.error.max() <= 0.3
+    assert not any("not certain" in note for note in found.provenance.notes)
+    assert found.evaluations < ask(method, X[:3], budget=900).evaluations
+
+
+def test_a_row_stops_alone_when_it_is_certain() -> None:
+    ways = {"budget": 900, "tolerance": 0.1}
+    together = ask(**ways)
+    spent = 0
+    for i in range(len(X)):
+        alone = ask(KernelSHAP, X[i : i + 1], **ways)
+        np.testing.assert_allclose(alone.values[0], together.values[i], atol=1e-10)
+        np.testing.assert_allclose(alone.error[0], together.error[i], atol=1e-10)
+        spent += alone.evaluations - len(BACKGROUND) - 1
+    assert together.evaluations == spent + len(BACKGROUND) + len(X)
+
+
+def test_nothing_is_evaluated_twice() -> None:
+    seen: list[bytes] = []
+
+    def noted(rows: np.ndarray) -> np.ndarray:
+        seen.extend(row.tobytes() for row in np.ascontiguousarray(rows))
+        return network(rows)
+
+    pel.explain(
+        noted, X[:1], method=KernelSHAP(budget=900, tolerance=1e-9), background=BACKGROUND, seed=0
+    )
+    repeated = len(seen) - len(set(seen))
+    assert repeated <= 8  # the model is tried on a few rows before it is explained
+
+
+def test_the_budget_is_the_most_and_the_reader_is_told() -> None:
+    tight, plain = ask(budget=200, tolerance=1e-6), ask(budget=200)
+    assert tight.evaluations == plain.evaluations
+    np.testing.assert_allclose(tight.values, plain.values, atol=1e-12)
+    assert any(
+        "12 of 12 rows are not certain to ± 1e-06 with 200" in note
+        for note in tight.provenance.notes
+    )
+
+
+def test_all_coalitions_are_evaluated_where_nothing_less_will_do() -> None:
+    found = ask(KernelSHAP, X[:2], budget=2048, tolerance=1e-9)
+    np.testing.assert_allclose(found.values, TRUTH[:2], atol=1e-12)
+    assert found.exact
+
+
+def test_the_order_of_the_first_is_certain() -> None:
+    wrong = rows = 0
+    for seed in range(6):
+        found = ask(seed=seed, budget=900, top=2)
+        order = np.argsort(-np.abs(found.values), axis=1)[:, :2]
+        wrong += int((order != np.argsort(-np.abs(TRUTH), axis=1)[:, :2]).any(axis=1).sum())
+        rows += len(X)
+    assert found.evaluations < ask(budget=900).evaluations
+    assert wrong / rows <= 0.1
+
+
+def test_errors_stay_calibrated_when_they_decide_when_to_stop() -> None:
+    inside = []
+    for seed in range(25):
+        found = ask(seed=seed, budget=900, tolerance=0.15)
+        inside.append(np.abs(found.values - TRUTH) <= 1.96 * found.error + 1e-12)
+    by_draw = np.mean(inside, axis=(1, 2))
+    doubt = 3 * by_draw.std() / np.sqrt(len(by_draw))
+    assert 0.93 - doubt < np.mean(inside) < 0.98 + doubt
+
+
+def test_rules_by_hand() -> None:
+    values = np.array([[[3.0], [-5.0], [1.0]], [[3.0], [-3.1], [1.0]]])
+    error = np.full(values.shape, 0.1)
+    np.testing.assert_array_equal(within(0.2)(values, error), [True, True])
+    np.testing.assert_array_equal(within(0.1)(values, error), [False, False])
+    np.testing.assert_array_equal(ordered(1)(values, error), [True, False])
+    np.testing.assert_array_equal(ordered(5)(values[:1], error[:1]), [True])
+    assert doubling(40, 500) == (40, 80, 160, 320, 500)
+    assert doubling(40, 30) == (30,)
+
+
+@pytest.mark.parametrize("settings", [{"tolerance": 0}, {"tolerance": "low"}, {"top": 0}])
+def test_rules_that_say_nothing_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(InvalidSetting, match=next(iter(settings))):
+        KernelSHAP(**settings)
