@@ -294,6 +294,8 @@ def coverage(games: Games, title: str, recipe: KernelSHAP, seeds: int) -> list[M
         here = [i for i, each in enumerate(games.names) if each == name]
         off = np.sqrt(((values - games.truth)[:, here] ** 2).mean())
         share = inside[:, here].mean()
+        said = np.sqrt((error[:, here] ** 2).mean())
+        size = np.abs(games.truth[here]).mean()
         lines.append(
             Measured(
                 task=f"{name}, {title}: coverage of the 95 % interval, {seeds} draws",
@@ -301,8 +303,7 @@ def coverage(games: Games, title: str, recipe: KernelSHAP, seeds: int) -> list[M
                 peer="95 %",
                 against="what is said",
                 ratio=float(share / 0.95),
-                note=f"error said / made {np.sqrt((error[:, here] ** 2).mean()) / off:.2f}; mean "
-                f"absolute error {100 * np.abs(values - games.truth)[:, here].mean() / np.abs(games.truth[here]).mean():.2g} %",
+                note=f"error said / made {said / off:.2f}; off by {100 * off / size:.2g} %",
             )
         )
     return lines
@@ -326,10 +327,10 @@ def pipeline_rows(quick: bool) -> list[Measured]:
     X, y = make_classification(5000, 12, n_informative=6, n_redundant=3, random_state=0)
     forest = RandomForestClassifier(100, random_state=0, n_jobs=1)
     model = make_pipeline(StandardScaler(), forest).fit(X, y)
-    background, few, rows = X[:REFERENCE], X[-(3 if quick else 6) :], X[-(20 if quick else 100) :]
+    background, few, rows = X[:100], X[-(2 if quick else 4) :], X[-(20 if quick else 100) :]
     ask = {"background": background, "seed": 0}
     exact = pel.explain(Metered(model), few, method="exact_shap", **ask).values
-    size = np.abs(exact).mean()
+    size = np.abs(exact).mean() / 100
     timed = Metered(model)
     started = time.process_time()
     pel.explain(timed, few, method=KernelSHAP(), **ask)
@@ -345,31 +346,47 @@ def pipeline_rows(quick: bool) -> list[Measured]:
             target=1.0,
         )
     ]
-    np.random.seed(0)  # noqa: NPY002
-    peer = shap.KernelExplainer(Metered(model), background)
-    started = time.process_time()
-    theirs = peer.shap_values(few, nsamples=2048, l1_reg=0, silent=True)
-    their_seconds = (time.process_time() - started) / len(few) * len(rows)
-    wanted = np.abs(theirs - exact).mean()
-    for budget in (64, 96, 128, 192, 256, 384, 512):
-        found = pel.explain(Metered(model), few, method=KernelSHAP(budget=budget), **ask).values
-        off = np.abs(found - exact).mean()
+    for name, options in ((FREE, {"l1_reg": 0}), (DEFAULT, {})):
+        np.random.seed(0)  # noqa: NPY002
+        peer = shap.KernelExplainer(Metered(model), background)
+        started = time.process_time()
+        theirs = peer.shap_values(few, nsamples=2048, silent=True, **options)
+        their_seconds = (time.process_time() - started) / len(few) * len(rows)
+        wanted = np.abs(theirs - exact).mean()
+        budget, off = _enough(model, few, exact, wanted, ask)
+        started = time.process_time()
+        pel.explain(Metered(model), rows, method=KernelSHAP(budget=budget), **ask)
+        seconds = time.process_time() - started
+        lines.append(
+            Measured(
+                task=f"{len(rows)} rows at equal error, {budget} evaluations against 2048",
+                ours=f"{seconds:.1f} s, {off / size:.2f} %",
+                peer=f"{their_seconds:.1f} s, {wanted / size:.2f} %",
+                against=name,
+                ratio=their_seconds / seconds,
+                target=10.0,
+                note=FEWER if their_seconds < 10 * seconds else "",
+            )
+        )
+    return lines
+
+
+FEWER = (
+    "The model takes nearly all the time, so the ratio is that of evaluations at equal error; "
+    "drawing other coalitions for each background row would save more of them."
+)
+
+
+def _enough(
+    model: object, rows: np.ndarray, exact: np.ndarray, wanted: float, ask: dict[str, object]
+) -> tuple[int, float]:
+    """The least budget tried that is as close to the exact values, and how close it is."""
+    for budget in (64, 96, 128, 160, 192, 224, 256, 320, 384, 512):
+        found = pel.explain(Metered(model), rows, method=KernelSHAP(budget=budget), **ask).values
+        off = float(np.abs(found - exact).mean())
         if off <= wanted:
             break
-    started = time.process_time()
-    pel.explain(Metered(model), rows, method=KernelSHAP(budget=budget), **ask)
-    seconds = time.process_time() - started
-    lines.append(
-        Measured(
-            task=f"{len(rows)} rows at equal error, {budget} evaluations against 2048",
-            ours=f"{seconds:.1f} s, {100 * off / size:.2f} %",
-            peer=f"{their_seconds:.1f} s, {100 * wanted / size:.2f} %",
-            against=FREE,
-            ratio=their_seconds / seconds,
-            target=10.0,
-        )
-    )
-    return lines
+    return budget, off
 
 
 def main() -> None:

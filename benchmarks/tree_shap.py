@@ -257,6 +257,22 @@ def first_calls() -> Any:
     )  # fmt: skip
 
 
+def measured(X: np.ndarray, y: np.ndarray, trees: int, turns: int, quick: bool) -> Any:
+    """All lines, one after another."""
+    found = models(X, y, trees)
+    for name, (model, read, few) in found.items():
+        yield from followed(name, model, read, X, few, turns)
+        yield from replaced(name, model, read, X, 100, max(turns - 1, 1))
+        if name != UNLIMITED:
+            yield from replaced(name, model, read, X, 1000, 1)
+    name = "XGBoost, depth 6"
+    yield from two_threads(name, found[name][1], X, turns)
+    yield from small(X, y)
+    if not quick:
+        yield from woodelf(*found[name][:2], X)
+        yield from first_calls()
+
+
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -266,18 +282,9 @@ def main() -> None:
     trees, turns = (50, 1) if quick else (500, 3)
     X, y = data()
     lines: list[Measured] = []
-    found = models(X, y, trees)
-    for name, (model, read, few) in found.items():
-        lines += followed(name, model, read, X, few, turns)
-        lines += replaced(name, model, read, X, 100, max(turns - 1, 1))
-        if name != UNLIMITED:
-            lines += replaced(name, model, read, X, 1000, 1)
-    name = "XGBoost, depth 6"
-    lines += two_threads(name, found[name][1], X, turns)
-    lines += small(X, y)
-    if not quick:
-        lines += woodelf(*found[name][:2], X)
-        lines += first_calls()
+    for line in measured(X, y, trees, turns, quick):
+        print(f"  ×{line.ratio:.3g}  {line.task}", flush=True)
+        lines.append(line)
     setting = (
         f"{trees} trees of boosting, {trees // 5} of forests, {ROWS:,} rows × {COLUMNS} columns "
         f"({DEEP_ROWS} for unlimited forests), shap on the first few of the same rows; processor "

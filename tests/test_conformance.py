@@ -16,12 +16,17 @@ METHODS = registry.names(choose.PACKAGE)
 
 GLOBAL = "it describes the model over all rows, so it has no single rows"
 EFFECT = "its axes are the grid and the class, not the columns"
+PAIRS = "its terms are pairs of columns, of which no share is handed to one"
 PERMUTES = "it compares predictions with the answers of several rows, which one row does not have"
 
 EXCUSES: dict[tuple[str, str], str] = {
     ("partial_dependence", "rows_together_equal_rows_apart"): GLOBAL,
     ("ale", "rows_together_equal_rows_apart"): GLOBAL,
     ("permutation_importance", "rows_together_equal_rows_apart"): GLOBAL,
+    ("partial_dependence_importance", "rows_together_equal_rows_apart"): GLOBAL,
+    ("h_statistic", "rows_together_equal_rows_apart"): GLOBAL,
+    ("variance_interaction", "rows_together_equal_rows_apart"): GLOBAL,
+    ("variance_interaction", "values_are_finite_and_labelled"): PAIRS,
     ("surrogate_tree", "rows_together_equal_rows_apart"): GLOBAL,
     ("rule_list", "rows_together_equal_rows_apart"): GLOBAL,
     ("sage", "rows_together_equal_rows_apart"): GLOBAL,

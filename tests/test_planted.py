@@ -68,6 +68,7 @@ PLANTED: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "exact_shap": (lambda: formula, lambda table: table, {}),
     "kernel_shap": (lambda: formula, lambda table: table, {"budget": 48}),
     "permutation_shap": (lambda: formula, lambda table: table, {"budget": 48}),
+    "proxy_shap": (lambda: formula, lambda table: table, {"budget": 48}),
 }
 """For each Shapley method a planted model that it can read, tables for it, and settings."""
 

@@ -24,6 +24,7 @@ _HOME = {
     "Attribution": "pellucid.core.attribution",
     "Curve": "pellucid.core.curve",
     "Reasons": "pellucid.core.reasons",
+    "Rules": "pellucid.core.rules",
     "Scores": "pellucid.core.scores",
     "Explanation": "pellucid.core.explanation",
     "PellucidError": "pellucid.core.errors",

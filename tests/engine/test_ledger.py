@@ -75,6 +75,7 @@ def test_other_work_is_refused_and_named(ledger) -> None:
 def test_what_a_killed_run_left_half_written_is_swept(ledger) -> None:
     (ledger.folder / "data" / ".part-000001.parquet.ab12").write_bytes(b"half")
     (ledger.folder / "_receipts" / ".000001.json.ab12").write_bytes(b"half")
+    (ledger.folder / "._plan.json.ab12").write_bytes(b"half")
     ledger.publish(0, b"rows", b"", 4, 1, {})
     ledger.begin({"made_of": MADE_OF, "parts": [1, 2]})
     left = sorted(path.name for path in ledger.folder.rglob("*") if path.is_file())

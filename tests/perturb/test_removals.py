@@ -1,5 +1,7 @@
 """What stands in for removed columns, against formulas, draws and brute force."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -91,13 +93,11 @@ def test_gaussian_removal_is_the_conditional_distribution_not_only_its_mean() ->
 
 
 def test_gaussian_removal_of_uncorrelated_columns_is_marginal() -> None:
-    grid = np.array(
-        [[a, b, c, d] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1) for d in (0, 2)]
-    )
+    grid = np.array(list(product((-1.0, 1.0), (-1.0, 1.0), (-1.0, 1.0), (0.0, 2.0))))
     rows = np.array([[0.3, -2.0, 0.1, 1.5]])
-    given = explained(curved, rows, grid * 1.0, "gaussian")
+    given = explained(curved, rows, grid, "gaussian")
     np.testing.assert_allclose(
-        given.values, explained(curved, rows, grid * 1.0, "marginal").values, atol=1e-12
+        given.values, explained(curved, rows, grid, "marginal").values, atol=1e-12
     )
 
 

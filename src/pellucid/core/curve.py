@@ -1,4 +1,4 @@
-"""Curve: how the output moves along one feature, or along any other quantity."""
+"""Curve: how the output moves along one feature, two features, or any other quantity."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from pellucid.core.errors import AxisError
 from pellucid.core.explanation import Explanation, freeze, number
 from pellucid.core.provenance import Provenance
 
+GRIDS = {
+    "point": ("feature", "grid", "categorical"),
+    "other point": ("other", "other_grid", "other_categorical"),
+}
+"""The axes along features, and the fields that say what runs along each."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Curve(Explanation):
-    """Values along a grid, with a band.
+    """Values along a grid, or over the grids of two features, with a band.
 
     Parameters
     ----------
@@ -30,17 +36,26 @@ class Curve(Explanation):
         The curve, in the unit of `scale`.
     dims : tuple of str
         Names of the axes; ``"point"`` is one of them, such as ``("point",)``,
-        ``("sample", "point")`` for ICE, ``("point", "class")``.
+        ``("sample", "point")`` for ICE, ``("point", "class")``, ``("point", "other point")`` for
+        two features.
     coords : Mapping of str to labels
-        Labels for every axis but ``"point"``, whose labels are the places 0, 1, ….
+        Labels for every axis but the grids, whose labels are the places 0, 1, ….
     band : array of shape (2, *dims), optional
         Lower and upper limit.
     band_meaning : str
         What the band is, such as ``"95 % bootstrap interval over rows"``.
-    weight : array of shape (point,), optional
+    weight : array of shape (point,) or (point, other point), optional
         How many rows lie nearest to each point: where it is small the curve is a guess.
     categorical : bool
         Whether the grid holds categories, to be drawn as separate marks.
+    extrapolated : array of shape (point,) or (sample, point), optional
+        How much of the curve rests on rows that have no like in the data, between 0 and 1: the
+        share of rows that a point takes out of what occurs together with their other columns.
+    own, own_values : array of shape (sample,) and of `dims` without the grid, optional
+        Where each row itself stands along the grid (a number, or the place of its category; NaN
+        for neither), and the output there.
+    other, other_grid, other_categorical
+        A second feature, as `feature`, `grid` and `categorical`, along the axis ``"other point"``.
 
     Raises
     ------
@@ -58,23 +73,37 @@ class Curve(Explanation):
     band_meaning: str = ""
     weight: np.ndarray | None = None
     categorical: bool = False
+    extrapolated: np.ndarray | None = None
+    own: np.ndarray | None = None
+    own_values: np.ndarray | None = None
+    other: str | None = None
+    other_grid: Sequence[Label] | np.ndarray | None = None
+    other_categorical: bool = False
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "dims", tuple(self.dims))
         put(self, "values", freeze(self.values))
-        axis = axes.axis_number("Curve", self.dims, "point")
-        coords = {**(self.coords or {}), "point": range(self.values.shape[axis])}
+        axes.axis_number("Curve", self.dims, "point")
+        if (self.other is not None) != ("other point" in self.dims):
+            raise AxisError(
+                "A curve over two features has both the name of the other and its axis",
+                got=f"other={self.other!r} with axes {self.dims}",
+                allowed="other=… and an axis 'other point', or neither",
+            )
+        sizes = dict(zip(self.dims, self.values.shape, strict=False))
+        coords = {**(self.coords or {}), **{dim: range(sizes[dim]) for dim in self._grids}}
         put(self, "coords", axes.check_axes("Curve", self.values.shape, self.dims, coords))
-        points = self.values.shape[axis]
-        put(self, "grid", self._checked_grid(points))
-        if self.band is not None:
-            put(self, "band", self._shaped("band", self.band, (2, *self.values.shape)))
-        if self.weight is not None:
-            put(self, "weight", self._shaped("weight", self.weight, (points,)))
+        for dim in self._grids:
+            put(self, GRIDS[dim][1], self._checked_grid(dim, sizes[dim]))
+        for name, dims in self._beside.items():
+            given = getattr(self, name)
+            if given is not None:
+                shape = tuple(2 if dim == "limit" else sizes[dim] for dim in dims)
+                put(self, name, self._shaped(name, given, shape))
 
     def sel(self, **labels: Any) -> Curve:
-        """Select by label on any axis but ``"point"``."""
+        """Select by label on any axis but the grids."""
         found = {}
         for dim, wanted in labels.items():
             axes.axis_number("Curve", self.dims, dim)
@@ -82,7 +111,10 @@ class Curve(Explanation):
         return self.isel(**found)
 
     def isel(self, **places: Indexer) -> Curve:
-        """Select by position; an integer drops the axis (``"point"`` stays, so give it a slice)."""
+        """Select by position; an integer drops the axis (``"point"`` stays, so give it a slice).
+
+        One place of ``"other point"`` gives the curve along `feature` there.
+        """
         result = self
         for dim, given in places.items():
             axis = axes.axis_number("Curve", result.dims, dim)
@@ -91,23 +123,30 @@ class Curve(Explanation):
                 raise AxisError(
                     "A curve keeps its axis 'point'", got=given, allowed="a slice or list"
                 )
-            result = result._indexed(dim, axis, index)
+            result = result._indexed(dim, index)
         return result
 
     def mean(self, dim: str) -> Curve:
-        """Mean over one axis, such as ICE over ``"sample"``; the band goes."""
+        """Mean over one axis, such as ICE over ``"sample"``; the band and the rows' own go."""
         axis = axes.axis_number("Curve", self.dims, dim)
-        if dim == "point":
+        if dim in GRIDS:
             raise AxisError(
-                "A curve keeps its axis 'point'", allowed=[d for d in self.dims if d != dim]
+                f"A curve keeps its axis {dim!r}",
+                allowed=[d for d in self.dims if d not in GRIDS],
             )
+        outside = self.extrapolated
+        if outside is not None and dim == "sample":
+            outside = outside.mean(axis=self._beside["extrapolated"].index(dim))
         return replace(
             self,
             values=self.values.mean(axis=axis),
             dims=tuple(d for d in self.dims if d != dim),
-            coords={d: c for d, c in self._coords.items() if d not in (dim, "point")},
+            coords={d: c for d, c in self._coords.items() if d != dim and d not in GRIDS},
             band=None,
             band_meaning="",
+            extrapolated=outside,
+            own=None,
+            own_values=None,
         )
 
     @property
@@ -115,20 +154,35 @@ class Curve(Explanation):
         assert self.coords is not None
         return self.coords  # type: ignore[return-value]
 
-    def _checked_grid(self, points: int) -> Any:
-        if len(self.grid) != points:
+    @property
+    def _grids(self) -> tuple[str, ...]:
+        return tuple(dim for dim in GRIDS if dim in self.dims)
+
+    @property
+    def _beside(self) -> dict[str, tuple[str, ...]]:
+        """The axes of every array beside the values."""
+        sample = ("sample",) if "sample" in self.dims else ()
+        return {
+            "band": ("limit", *self.dims),
+            "weight": self._grids,
+            "extrapolated": (*sample, *self._grids),
+            "own": sample,
+            "own_values": tuple(dim for dim in self.dims if dim not in GRIDS),
+        }
+
+    def _checked_grid(self, dim: str, points: int) -> Any:
+        name, grid, categorical = (getattr(self, field) for field in GRIDS[dim])
+        if grid is None or len(grid) != points:
             raise AxisError(
-                f"Curve along {self.feature!r}: the grid does not fit axis 'point'",
-                got=f"{len(self.grid)} places",
+                f"Curve along {name!r}: the grid does not fit axis {dim!r}",
+                got="none" if grid is None else f"{len(grid)} places",
                 allowed=f"{points}",
             )
-        if self.categorical:
-            return tuple(self.grid)
-        grid = freeze(self.grid)
+        if categorical:
+            return tuple(grid)
+        grid = freeze(grid)
         if np.any(np.diff(grid) < 0):
-            raise AxisError(
-                f"Curve along {self.feature!r}: the grid must increase", got=grid.tolist()
-            )
+            raise AxisError(f"Curve along {name!r}: the grid must increase", got=grid.tolist())
         return grid
 
     def _shaped(self, name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -141,38 +195,42 @@ class Curve(Explanation):
             )
         return array
 
-    def _indexed(self, dim: str, axis: int, index: Indexer) -> Curve:
-        place: Any = (slice(None),) * axis + (index,)
+    def _indexed(self, dim: str, index: Indexer) -> Curve:
         dropped = isinstance(index, int)
-        coords = {d: c for d, c in self._coords.items() if d not in (dim, "point")}
-        if not dropped and dim != "point":
+        coords = {d: c for d, c in self._coords.items() if d != dim and d not in GRIDS}
+        if not dropped and dim not in GRIDS:
             coords[dim] = axes.pick(self._coords[dim], index)
-        changes: dict[str, Any] = {
-            "values": self.values[place],
-            "dims": tuple(d for d in self.dims if d != dim) if dropped else self.dims,
-            "coords": coords,
-            "band": None if self.band is None else self.band[(slice(None), *place)],
-        }
-        if dim == "point":
-            kept = np.arange(len(self.grid))[index]
-            changes["grid"] = [self.grid[i] for i in kept]
-            changes["weight"] = None if self.weight is None else self.weight[index]
+        changes: dict[str, Any] = {"coords": coords}
+        changes["dims"] = tuple(d for d in self.dims if d != dim) if dropped else self.dims
+        for name, dims in {"values": self.dims, **self._beside}.items():
+            array = getattr(self, name)
+            if array is not None and dim in dims:
+                changes[name] = array[(slice(None),) * dims.index(dim) + (index,)]
+        if dim in GRIDS:
+            name, grid, _ = GRIDS[dim]
+            if dropped:
+                changes |= {name: None, grid: None}
+            else:
+                given = getattr(self, grid)
+                changes[grid] = [given[i] for i in np.arange(len(given))[index]]
+                changes |= {"own": None, "own_values": None}
         return replace(self, **changes)
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        fields = {
-            "feature": self.feature,
+        fields: dict[str, Any] = {
             "dims": list(self.dims),
-            "coords": {d: list(c) for d, c in self._coords.items() if d != "point"},
+            "coords": {d: list(c) for d, c in self._coords.items() if d not in GRIDS},
             "band_meaning": self.band_meaning,
-            "categorical": self.categorical,
         }
         arrays = {"values": self.values}
-        if self.categorical:
-            fields["grid"] = list(self.grid)
-        else:
-            arrays["grid"] = np.asarray(self.grid)
-        for name in ("band", "weight"):
+        for dim in self._grids:
+            name, grid, categorical = GRIDS[dim]
+            fields |= {name: getattr(self, name), categorical: getattr(self, categorical)}
+            if fields[categorical]:
+                fields[grid] = list(getattr(self, grid))
+            else:
+                arrays[grid] = np.asarray(getattr(self, grid))
+        for name in self._beside:
             if getattr(self, name) is not None:
                 arrays[name] = getattr(self, name)
         return fields, arrays
@@ -181,25 +239,23 @@ class Curve(Explanation):
     def _build(
         cls, fields: dict[str, Any], arrays: dict[str, np.ndarray], provenance: Provenance
     ) -> Curve:
+        known = {name for names in GRIDS.values() for name in names}
+        along = {name: value for name, value in fields.items() if name in known}
         return cls(
-            feature=fields["feature"],
-            grid=fields["grid"] if fields["categorical"] else arrays["grid"],
-            values=arrays["values"],
             dims=tuple(fields["dims"]),
             coords=fields["coords"],
-            band=arrays.get("band"),
             band_meaning=fields["band_meaning"],
-            weight=arrays.get("weight"),
-            categorical=fields["categorical"],
             provenance=provenance,
+            **along,
+            **arrays,
         )
 
     def _columns(self) -> dict[str, np.ndarray]:
         grids = np.meshgrid(*[np.arange(n) for n in self.values.shape], indexing="ij")
         columns: dict[str, np.ndarray] = {}
         for dim, places in zip(self.dims, grids, strict=True):
-            labels = self.grid if dim == "point" else self._coords[dim]
-            name = self._point_name if dim == "point" else dim
+            labels = getattr(self, GRIDS[dim][1]) if dim in GRIDS else self._coords[dim]
+            name = self._column_of(dim) if dim in GRIDS else dim
             kind = object if any(isinstance(label, str) for label in labels) else None
             columns[name] = np.array(labels, dtype=kind)[places.ravel()]
         columns["value"] = self.values.ravel()
@@ -207,18 +263,18 @@ class Curve(Explanation):
             columns["low"], columns["high"] = self.band[0].ravel(), self.band[1].ravel()
         return columns
 
-    @property
-    def _point_name(self) -> str:
-        """The column of the grid: the feature's name, unless another column is called so."""
-        taken = self.feature in (*self.dims, "value", "low", "high")
-        return f"{self.feature} (feature)" if taken else self.feature
+    def _column_of(self, dim: str) -> str:
+        """The column of a grid: the feature's name, unless another column is called so."""
+        name: str = getattr(self, GRIDS[dim][0])
+        return f"{name} (feature)" if name in (*self.dims, "value", "low", "high") else name
 
     def _headline(self) -> str:
         what = f" of {self.target}" if self.target else ""
         shape = " × ".join(
             f"{n} {dim}" for n, dim in zip(self.values.shape, self.dims, strict=True)
         )
-        return f"{self.method} along {self.feature}, {shape}, {self.scale}{what}"
+        along = self.feature if self.other is None else f"{self.feature} and {self.other}"
+        return f"{self.method} along {along}, {shape}, {self.scale}{what}"
 
     def _preview(self) -> tuple[list[str], list[list[str]]]:
         columns = self._columns()

@@ -329,6 +329,8 @@ def _identity(path: Path, *, footer: bool = False) -> list[Any]:
 def _staged(write: Any, folder: Path, identity: dict[str, Any]) -> Source:
     """The copy in `folder`, written now unless it is there and of the same input."""
     folder.mkdir(parents=True, exist_ok=True)
+    for stray in folder.glob(".*"):  # of a run that was killed
+        stray.unlink()
     target, proof = folder / "staged.parquet", folder / "staged.json"
     known = json.loads(proof.read_text()) if proof.exists() and target.exists() else {}
     if known.get("of") != json.loads(json.dumps(identity)):

@@ -120,7 +120,7 @@ def kinds(what: str | None = None) -> tuple[str, ...]:
 
     Parameters
     ----------
-    what : {"attribution", "attribution pair", "curve", "scores"}, optional
+    what : {"attribution", "attribution pair", "curve", "reasons", "rules", "scores"}, optional
         The kind of explanation.
     """
     found = {name: importlib.import_module(path).TAKES for name, path in modules(PACKAGE).items()}

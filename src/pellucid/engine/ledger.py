@@ -108,9 +108,9 @@ class Ledger:
                 got=f"another {', '.join(_changed(known['made_of'], plan['made_of']))}",
                 fix=FRESH,
             )
-        for inside in (DATA, RECEIPTS):
+        for inside, begun in ((DATA, ".*"), (RECEIPTS, ".*"), (".", "._*")):
             (self.folder / inside).mkdir(exist_ok=True)
-            for stray in (self.folder / inside).glob(".*"):
+            for stray in (self.folder / inside).glob(begun):
                 stray.unlink(missing_ok=True)
         if known is None:
             whole = {"format": 1, "fingerprint": self.fingerprint, **plan}
@@ -246,15 +246,15 @@ def _settle(folder: Path) -> None:
 
 
 def emptied(folder: Path) -> None:
-    """Delete what a run has put into its folder, and the folder itself if nothing else is there."""
+    """Delete what runs have put into a folder, but for the lock of the run that is at it."""
     for name in OURS:
+        if name == LOCK:
+            continue
         found = folder / name
         if found.is_dir():
             shutil.rmtree(found)
         else:
             found.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 class only_one:

@@ -16,7 +16,7 @@ LEVEL = 0.05
 """A node is split if the chance of so much dependence, over all columns, is below this."""
 
 SPLIT, BUCKET = 20, 7
-"""Least rows of a node that is split, and of a leaf."""
+"""Least rows of a node that is split, and by default of a leaf."""
 
 RIDGE = 1e-9
 """Added to the variance of each response, which are standardised, so that equal ones do no harm."""
@@ -43,7 +43,7 @@ class ConditionalTree(NamedTuple):
     leaf: np.ndarray
 
 
-def grow(known: np.ndarray, hidden: np.ndarray) -> ConditionalTree:
+def grow(known: np.ndarray, hidden: np.ndarray, *, bucket: int = BUCKET) -> ConditionalTree:
     """A tree that tells hidden columns from known ones.
 
     Parameters
@@ -51,6 +51,8 @@ def grow(known: np.ndarray, hidden: np.ndarray) -> ConditionalTree:
     known : array of shape (row, column)
     hidden : array of shape (row, response)
         Standardised.
+    bucket : int
+        Least rows of a leaf.
 
     References
     ----------
@@ -58,7 +60,7 @@ def grow(known: np.ndarray, hidden: np.ndarray) -> ConditionalTree:
     doi:10.1198/106186006X133933.
     """
     least = chdtri(hidden.shape[1], LEVEL / known.shape[1])
-    return ConditionalTree(*_grow(known, hidden, least))
+    return ConditionalTree(*_grow(known, hidden, least, bucket))
 
 
 @njit(cache=True, nogil=True)
@@ -77,9 +79,9 @@ def leaves(
 
 @njit(cache=True, nogil=True)
 def _grow(
-    known: np.ndarray, hidden: np.ndarray, least: float
+    known: np.ndarray, hidden: np.ndarray, least: float, bucket: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    most = 2 * (len(known) // BUCKET + 1) + 1
+    most = 2 * (len(known) // bucket + 1) + 1
     column = np.full(most, -1)
     threshold = np.zeros(most)
     left = np.zeros(most, dtype=np.int64)
@@ -87,11 +89,11 @@ def _grow(
     nodes, done = 1, 0
     while done < nodes:
         rows = np.flatnonzero(leaf == done)
-        if len(rows) >= SPLIT:
+        if len(rows) >= max(SPLIT, 2 * bucket):
             white = _whitened(hidden, rows)
             best = _column(known, rows, white, least)
             if best >= 0:
-                cut = _cut(known[:, best][rows], white)
+                cut = _cut(known[:, best][rows], white, bucket)
                 if not np.isnan(cut):
                     column[done], threshold[done], left[done] = best, cut, nodes
                     for row in rows:
@@ -139,20 +141,20 @@ def _column(known: np.ndarray, rows: np.ndarray, white: np.ndarray, least: float
 
 
 @njit(cache=True, nogil=True)
-def _cut(values: np.ndarray, white: np.ndarray) -> float:
+def _cut(values: np.ndarray, white: np.ndarray, bucket: int) -> float:
     """Where to cut a column so that the responses on both sides differ most; NaN for nowhere."""
     order = np.argsort(values)
     count = len(values)
     total = np.zeros(len(white))
     cut, greatest = np.nan, 0.0
-    for i in range(count - BUCKET):
+    for i in range(count - bucket):
         apart = 0.0
         for k in range(len(white)):
             total[k] += white[k, order[i]]
             apart += total[k] ** 2
         apart /= (i + 1) * (count - i - 1)
         here, after = values[order[i]], values[order[i + 1]]
-        if i + 1 < BUCKET or here == after or apart <= greatest:
+        if i + 1 < bucket or here == after or apart <= greatest:
             continue
         middle = (here + after) / 2
         cut, greatest = (middle if middle < after else here), apart

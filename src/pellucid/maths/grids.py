@@ -39,8 +39,12 @@ def bin_edges(values: np.ndarray, bins: int) -> np.ndarray:
     return np.unique(np.concatenate([[values.min()], inner]))
 
 
+def nearest(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The point of an increasing `grid` that each of `values` lies nearest to: shape (row,)."""
+    middles = grid[1:] / 2 + grid[:-1] / 2
+    return np.searchsorted(middles, values, side="left")
+
+
 def support(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """How many of `values` lie nearest to each point of an increasing `grid`: shape (point,)."""
-    middles = (grid[1:] + grid[:-1]) / 2
-    nearest = np.searchsorted(middles, values, side="left")
-    return np.bincount(nearest, minlength=len(grid)).astype(np.float64)
+    return np.bincount(nearest(values, grid), minlength=len(grid)).astype(np.float64)

@@ -49,8 +49,10 @@ class ShapleyRegression:
     ----------
     weights : array of shape (player, pair)
         Estimates are ``weights @ g``. The first pair is everybody and nobody.
-    residual : array of shape (pair, pair)
-        Whitened projection: ``residual.T @ residual @ g`` is what the other pairs do not explain.
+    whiten : array of shape (pair, pair)
+        Lower triangle that makes interactions independent and of variance 1.
+    basis : array of shape (pair, game)
+        The whitened games on which estimates are exact, made orthonormal.
     spread : array of shape (player, pair)
         Weights with which squares of these residuals make the squared error.
     least : array of shape (player,)
@@ -75,7 +77,8 @@ class ShapleyRegression:
     """
 
     weights: np.ndarray
-    residual: np.ndarray
+    whiten: np.ndarray
+    basis: np.ndarray
     spread: np.ndarray
     least: np.ndarray
 
@@ -102,7 +105,10 @@ class ShapleyRegression:
         size = whole[0, 0]
         whole /= size
         whole[np.diag_indices(len(whole))] += NUGGET
-        inverse = np.tril(lapack.dtrtri(np.linalg.cholesky(whole), lower=1)[0])
+        factor, failed = lapack.dpotrf(whole.T, lower=1, clean=1, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the covariance of the worths is not positive definite")
+        inverse = lapack.dtrtri(factor, lower=1, overwrite_c=1)[0]
         games, truth = _fixed(signs)
         shapley = inverse @ shapley / size
         basis, length, turn = np.linalg.svd(inverse @ games, full_matrices=False)
@@ -111,13 +117,14 @@ class ShapleyRegression:
         lack = basis.T @ shapley - (turn @ truth) / length[:, None]
         variance = prior / size - (shapley**2).sum(axis=0) + (lack**2).sum(axis=0)
         weights = (inverse.T @ (shapley - basis @ lack)).T
-        residual = inverse - basis @ (basis.T @ inverse)
+        diagonal = np.einsum("ij,ij->j", inverse, inverse)
+        diagonal -= ((inverse.T @ basis) ** 2).sum(axis=1)
         variance = np.maximum(variance, 0)
         if relevance is not None:
             variance /= 1 - LEARNING * len(relevance) / len(signs)
-        spread = _spread(weights, (residual**2).sum(axis=0), chance, variance)
+        spread = _spread(weights, np.maximum(diagonal, 0), chance, variance)
         least = FLOOR * variance / max(1, len(signs) - len(length))
-        return cls(weights=weights, residual=residual, spread=spread, least=least)
+        return cls(weights=weights, whiten=inverse, basis=basis, spread=spread, least=least)
 
     def estimate(self, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shapley values and their standard errors.
@@ -134,8 +141,9 @@ class ShapleyRegression:
         """
         samples, pairs, outputs = odd.shape
         flat = odd.transpose(1, 0, 2).reshape(pairs, -1)
-        white = self.residual @ flat
-        left = self.residual.T @ white
+        white = self.whiten @ flat
+        white -= self.basis @ (self.basis.T @ white)
+        left = self.whiten.T @ white
         values = self.weights @ flat
         values += (2 * flat[0] - values.sum(axis=0)) / len(values)
         square = self.spread @ left**2 + np.outer(self.least, (white**2).sum(axis=0))

@@ -99,12 +99,14 @@ def weighted_ridge(
 
 def _redrawn(products: np.ndarray, redraws: np.ndarray, penalty: float) -> np.ndarray:
     """Slopes of each redraw of groups; the last group is taken once in every redraw."""
-    known = products.shape[2]
+    fits, groups, known, width = products.shape
     taken = np.column_stack([redraws, np.ones(len(redraws))])
-    total = np.tensordot(taken, products, axes=(1, 1))
+    total = np.matmul(taken, products.reshape(fits, groups, known * width))
+    total = total.reshape(fits, len(redraws), known, width)
     held = penalty * np.eye(known)
     held[0, 0] = 0.0
-    return np.asarray(np.linalg.solve(total[..., :known] + held, total[..., known:])[:, :, 1:])
+    slopes = np.linalg.solve(total[..., :known] + held, total[..., known:])[:, :, 1:]
+    return np.asarray(slopes.transpose(1, 0, 2, 3))
 
 
 @njit(cache=True, nogil=True)

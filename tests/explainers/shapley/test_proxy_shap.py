@@ -51,5 +51,5 @@ def test_a_sum_of_columns_is_exact_and_a_small_budget_refused() -> None:
     assert (
         np.abs(found.values - (X - BACKGROUND.mean(axis=0))).max() <= 4 * found.error.max() + 1e-9
     )
-    with pytest.raises(InvalidSetting, match="budget ≥ 66"):
-        ask(ProxySHAP(budget=40))
+    with pytest.raises(InvalidSetting, match="budget ≥ 34"):
+        ask(ProxySHAP(budget=30))

@@ -25,6 +25,7 @@ import pellucid as pel
 from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, NotAdditive
 from pellucid.explainers.shapley import tree_plans
 from pellucid.explainers.shapley.tree_shap import TreeSHAP
+from pellucid.models import kept_trees
 from pellucid.models.as_model import as_model
 
 RNG = np.random.default_rng(5)
@@ -77,6 +78,28 @@ def test_a_model_fitted_again_is_read_again() -> None:
             found = pel.explain(model, ROWS, background=behind)
             total = found.base + found.values.sum(1)
             np.testing.assert_allclose(total, model.predict(ROWS), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", BOOSTED)
+def test_a_boosted_model_fitted_again_or_further_is_read_again(name: str) -> None:
+    model = BOOSTED[name]()
+    for rounds, target in ((5, BAD), (5, 1 - BAD), (9, 1 - BAD), (5, BAD)):
+        model.set_params(n_estimators=rounds).fit(X, target)
+        found = pel.explain(model, ROWS, background=BEHIND)
+        chance = 1 / (1 + np.exp(-found.base - found.values.sum(1)))
+        np.testing.assert_allclose(chance, model.predict_proba(ROWS)[:, 1], atol=1e-6)
+
+
+def test_trees_are_kept_for_few_models_and_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = as_model(RandomForestRegressor(3, max_depth=3).fit(X, AMOUNT)).trees("raw")
+    monkeypatch.setattr(kept_trees, "_kept", type(kept_trees._kept)())
+    read: list[str] = []
+    for name in ["a", "b", "a", *map(str, range(kept_trees.MOST_MODELS)), "a"]:
+        kept_trees.read_once(name, lambda name=name: read.append(name) or trees)
+    assert read == ["a", "b", *map(str, range(kept_trees.MOST_MODELS)), "a"]
+    monkeypatch.setattr(kept_trees, "MOST_BYTES", 10)
+    assert kept_trees.read_once("c", lambda: trees) is trees
+    assert not kept_trees._kept
 
 
 def test_one_leaf_changed_in_place_is_another_model() -> None:

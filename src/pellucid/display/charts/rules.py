@@ -102,7 +102,7 @@ def _drawn(shown: Rules, theme: str, width: int) -> Any:
         "zero:Q",
         title=None,
         scale=alt.Scale(domain=[0, END], nice=False),
-        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="%", grid=False),
+        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="%", grid=False, domain=False),
     )
     down = alt.Scale(domain=[0, height], reverse=True, nice=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,12 +10,11 @@ from scipy import special
 
 from pellucid.core.curve import Curve
 from pellucid.explainers.effect.grid import (
-    LABELLED,
     Features,
+    binned,
     checked_features,
     chosen,
     curve,
-    grid,
     one_or_all,
     usable,
 )
@@ -24,13 +23,7 @@ from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
 from pellucid.maths.accumulated_effects import accumulate
-from pellucid.maths.grids import bin_edges
-from pellucid.maths.level_order import order_levels
 
-ORDERED = (
-    "These categories have no order of their own: they stand in the order of their similarity in "
-    "the other columns."
-)
 BAND = (
     "95 % interval over rows, point by point, for the given bins; "
     "it does not say how sure the model is"
@@ -108,10 +101,8 @@ class ALE(Explainer):
         return one_or_all(self.feature, curves)
 
     def _curve(self, question: Question, rows: np.ndarray, moving: Moving, column: int) -> Curve:
-        codes, ordered = self._points(question, rows, column)
-        points = grid(question, column, codes, rows[:, column])
-        if ordered:
-            points = replace(points, notes=(*points.notes, ORDERED))
+        points = binned(question, rows, column, self.bins)
+        codes = points.codes
         if len(codes) == 1:
             return curve(question, points, np.zeros((1, len(question.columns))))
         there = np.flatnonzero(np.isfinite(rows[:, column]))
@@ -122,18 +113,3 @@ class ALE(Explainer):
         reach = special.ndtri(0.975) * error
         band = np.stack([values - reach, values + reach])
         return curve(question, points, values, band=band, band_meaning=BAND)
-
-    def _points(self, question: Question, rows: np.ndarray, column: int) -> tuple[np.ndarray, bool]:
-        """The codes of the points in order, and whether the order had to be found."""
-        there = np.isfinite(rows[:, column])
-        rows, values = rows[there], rows[there, column]
-        schema = question.table.schema
-        kinds = [meaning.kind for meaning in schema.values()]
-        if kinds[column] not in LABELLED:
-            return bin_edges(values, self.bins), False
-        codes = np.unique(values)
-        if kinds[column] != "categorical" or len(codes) < 3:
-            return codes, False
-        named = np.delete([kind == "categorical" for kind in kinds], column)
-        others = np.delete(rows, column, axis=1)
-        return codes[order_levels(np.searchsorted(codes, values), others, named)], True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,23 @@ from pellucid.core.errors import InvalidSetting, MissingValues, UnknownName
 from pellucid.core.provenance import Provenance
 from pellucid.data.schema import Column
 from pellucid.explainers.question import Question
-from pellucid.maths.grids import quantile_grid, support
+from pellucid.maths.grids import bin_edges, nearest, quantile_grid, support
+from pellucid.maths.level_order import order_levels
+from pellucid.maths.subgroups import Subgroups
 
 Features = str | tuple[str, ...] | None
 """One column, several, or (`None`) all of them."""
 
 LABELLED = ("categorical", "ordinal", "boolean")
 """Kinds of columns whose points are categories."""
+
+ORDERED = (
+    "These categories have no order of their own: they stand in the order of their similarity in "
+    "the other columns."
+)
+
+GUESSED = 0.2
+"""From this share of rows on that have no like at a point, the curve is said to guess there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,9 @@ class Grid:
         How many rows lie nearest to each point.
     notes : tuple of str
         What a reader must know about these points.
+    subgroups : Subgroups, optional
+        What tells the points that take rows out of what occurs; for effects that force all rows
+        to all points.
     """
 
     column: int
@@ -52,6 +65,16 @@ class Grid:
     categorical: bool
     weight: np.ndarray
     notes: tuple[str, ...]
+    subgroups: Subgroups | None = None
+
+    def outside(self, rows: np.ndarray | None = None) -> np.ndarray | None:
+        """Which of the coded `rows` each point takes out of what occurs, (row, point), or by
+        default the share of the reference (point,); `None` where that cannot be told."""
+        if self.subgroups is None or not self.subgroups.known:
+            return None
+        if rows is None:
+            return self.subgroups.share(self.codes)
+        return self.subgroups.outside(rows, self.codes)
 
 
 def checked_features(feature: Any) -> Features:
@@ -102,14 +125,46 @@ def usable(question: Question, feature: Features, rows: np.ndarray) -> list[int]
 
 
 def grids(question: Question, feature: Features, rows: np.ndarray, points: int) -> list[Grid]:
-    """A grid for each column asked for, from the coded `rows` of shape (row, feature)."""
+    """A grid for each column asked for, from the coded `rows` of shape (row, feature), to all
+    points of which rows will be forced."""
+    schema = question.table.schema
+    named = np.array([meaning.kind == "categorical" for meaning in schema.values()])
     found = []
     for column in usable(question, feature, rows):
         values = rows[np.isfinite(rows[:, column]), column]
-        labelled = question.table.schema[question.table.names[column]].kind in LABELLED
+        labelled = schema[question.table.names[column]].kind in LABELLED
         codes = np.unique(values) if labelled else quantile_grid(values, points)
-        found.append(grid(question, column, codes, rows[:, column]))
+        made = grid(question, column, codes, rows[:, column])
+        found.append(replace(made, subgroups=Subgroups(rows, column, named)))
     return found
+
+
+def binned(question: Question, rows: np.ndarray, column: int, bins: int) -> Grid:
+    """A grid along which rows step to the points next to them.
+
+    Parameters
+    ----------
+    rows : array of shape (row, feature)
+        The coded rows.
+    column : int
+        Its place.
+    bins : int
+        Most bins of a number or date. Categories and the like have a point for each that occurs;
+        those without an order stand in the order of their similarity in the other columns.
+    """
+    there = np.isfinite(rows[:, column])
+    values = rows[there, column]
+    kinds = [meaning.kind for meaning in question.table.schema.values()]
+    if kinds[column] not in LABELLED:
+        return grid(question, column, bin_edges(values, bins), rows[:, column])
+    codes = np.unique(values)
+    if kinds[column] != "categorical" or len(codes) < 3:
+        return grid(question, column, codes, rows[:, column])
+    named = np.delete([kind == "categorical" for kind in kinds], column)
+    others = np.delete(rows[there], column, axis=1)
+    order = order_levels(np.searchsorted(codes, values), others, named)
+    made = grid(question, column, codes[order], rows[:, column])
+    return replace(made, notes=(*made.notes, ORDERED))
 
 
 def grid(question: Question, column: int, codes: np.ndarray, values: np.ndarray) -> Grid:
@@ -169,6 +224,7 @@ def curve(
     band : array of shape (2, *values), optional
         Its limits.
     """
+    outside = points.outside(question.table.codes if samples else None)
     dims: tuple[str, ...] = ("sample", "point") if samples else ("point",)
     coords: dict[str, Sequence[Label]] = {"sample": list(question.table.rows)} if samples else {}
     if question.many:
@@ -186,8 +242,82 @@ def curve(
         band_meaning=band_meaning if band is not None else "",
         weight=points.weight,
         categorical=points.categorical,
-        provenance=Provenance(method="", notes=points.notes),
+        extrapolated=outside,
+        provenance=Provenance(method="", notes=(*points.notes, *_guesses(points.name, outside))),
     )
+
+
+def surface(
+    question: Question,
+    points: tuple[Grid, Grid],
+    values: np.ndarray,
+    *,
+    weight: np.ndarray,
+    band: np.ndarray | None = None,
+    band_meaning: str = "",
+    notes: tuple[str, ...] = (),
+) -> Curve:
+    """The curve over two columns, from values (point, other point, output)."""
+    first, second = points
+    dims: tuple[str, ...] = ("point", "other point")
+    coords: dict[str, Sequence[Label]] = {}
+    if question.many:
+        dims, coords = (*dims, question.output_axis), {question.output_axis: question.labels}
+    else:
+        values, band = values[..., 0], None if band is None else band[..., 0]
+    own = tuple(dict.fromkeys((*first.notes, *second.notes, *notes)))
+    return Curve(
+        feature=first.name,
+        grid=first.labels,
+        categorical=first.categorical,
+        other=second.name,
+        other_grid=second.labels,
+        other_categorical=second.categorical,
+        values=values,
+        dims=dims,
+        coords=coords,
+        band=band,
+        band_meaning=band_meaning if band is not None else "",
+        weight=weight,
+        provenance=Provenance(method="", notes=own),
+    )
+
+
+def rows_at(points: tuple[Grid, Grid], rows: np.ndarray) -> np.ndarray:
+    """How many of the coded `rows` lie nearest to each two points, (point, other point)."""
+    place = [_place(each, rows[:, each.column]) for each in points]
+    shape = len(points[0].codes), len(points[1].codes)
+    both = (place[0] >= 0) & (place[1] >= 0)
+    number = place[0][both] * shape[1] + place[1][both]
+    return np.bincount(number, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+
+
+def _place(points: Grid, values: np.ndarray) -> np.ndarray:
+    """The point nearest to each value, of categories the same; -1 for none."""
+    there = np.isfinite(values)
+    found = np.full(len(values), -1)
+    if not points.categorical:
+        found[there] = nearest(values[there], points.codes)
+        return found
+    order = np.argsort(points.codes)
+    where = np.searchsorted(points.codes[order], values[there])
+    where = order[np.minimum(where, len(order) - 1)]
+    found[there] = np.where(points.codes[where] == values[there], where, -1)
+    return found
+
+
+def _guesses(name: str, outside: np.ndarray | None) -> Iterator[str]:
+    """A note on points that take many rows out of what occurs."""
+    if outside is None:
+        return
+    share = outside if outside.ndim == 1 else outside.mean(axis=0)
+    many = int((share >= GUESSED).sum())
+    if many:
+        yield (
+            f"At {many} of {len(share)} points of {name}, {GUESSED:.0%} of the rows or more (up to "
+            f"{share.max():.0%}) take a value that rows like them do not have: there the model is "
+            "asked about what does not occur."
+        )
 
 
 def one_or_all(feature: Features, curves: list[Curve]) -> Curve | tuple[Curve, ...]:

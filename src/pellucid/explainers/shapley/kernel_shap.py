@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import Draw, doubling, exactly
+from pellucid.explainers.shapley.stages import Draw, doubling, every_pair_of, exactly
 from pellucid.maths.coalitions import chances, sampled_pairs
 from pellucid.maths.relevance import LEAST_FOR_EACH, learnt
 from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
@@ -80,19 +80,19 @@ class KernelSHAP(Sampler):
     cost = "budget × background rows, per row"
 
     def sample(self, question: Question, players: int) -> Draw:
-        whole = 2 ** (players - 1) - 1 if players < 60 else self.budget
+        whole = every_pair_of(players)
         count = min((self.budget - 2) // 2, whole)
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
         threads = question.threads
 
         def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             met = pairs[: odd.shape[1] - 1]
-            return exactly(met, odd) if len(met) == whole else _regressions(met, odd, threads)
+            return exactly(met, odd) if len(met) == whole else regressions(met, odd, threads)
 
         return Draw(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
 
 
-def _regressions(pairs: np.ndarray, odd: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+def regressions(pairs: np.ndarray, odd: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """One regression for each sample and output, or for all where they can share it."""
     from threadpoolctl import threadpool_limits
 

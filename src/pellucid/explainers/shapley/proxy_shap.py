@@ -9,24 +9,14 @@ import numpy as np
 
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import Draw, doubling, exactly
-from pellucid.maths.coalitions import chances, sampled_pairs
-from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
+from pellucid.explainers.shapley.kernel_shap import regressions
+from pellucid.explainers.shapley.stages import Draw, doubling, every_pair_of, exactly
+from pellucid.maths.coalitions import sampled_pairs
+from pellucid.maths.relevance import LEAST_FOR_EACH
+from pellucid.maths.shapley_regression import with_everybody
 
 FOLDS = 4
-"""Parts of the sample at most; each is left out of one proxy, which it then corrects."""
-
-PAIRS_EACH = 2
-"""Pairs in a part for each player but one, at least."""
-
-BOOSTING = {
-    "max_iter": 100,
-    "learning_rate": 0.15,
-    "max_leaf_nodes": 15,
-    "min_samples_leaf": 4,
-    "early_stopping": False,
-    "random_state": 0,
-}
+"""Parts of the sample; each is left out of one proxy, and corrects it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +24,14 @@ class ProxySHAP(Sampler):
     """Shapley values of a boosted model of the game, corrected by regression on its residuals.
 
     Boosted trees are fitted to the worth of sampled coalitions; their own Shapley values are exact
-    and take no evaluations. What they leave over, on coalitions that they were not fitted to, is
-    regressed as `KernelSHAP` does, so that a bad proxy makes wide errors and not wrong values.
+    and take no evaluations. What they leave over, on coalitions that they were not fitted to, goes
+    through the regression of `KernelSHAP`, so that a bad proxy makes wide errors and not wrong
+    values.
 
     Parameters
     ----------
     budget : int
-        Most coalitions evaluated for each row. At least 8 × columns − 6; where it reaches
+        Most coalitions evaluated for each row. At least 4 × columns − 2; where it reaches
         2^columns, all coalitions may be evaluated and the values are then exact.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`.
@@ -60,12 +51,12 @@ class ProxySHAP(Sampler):
     and symmetry within the error. `KernelSHAP` is more accurate on the games measured here; this
     one is for games that trees describe well and products of signs do not.
 
-    The sample is cut into up to four parts. Each proxy is fitted to all parts but one, and its
-    values corrected by that one; the mean over parts has the mean of their squared errors, over
-    the number of parts, as its own.
+    The sample is cut into four parts. Each proxy is fitted to all parts but one and leaves over
+    what it does not explain of that one; the values are the mean of the proxies' and those of all
+    that is left over.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
-    output, for the proxies.
+    output.
 
     References
     ----------
@@ -78,68 +69,53 @@ class ProxySHAP(Sampler):
     paper = "arXiv:2506.11849"
     cost = "budget × background rows, per row"
 
-    def least(self, players: int) -> int:
-        """Two parts that can each correct a proxy."""
-        return int(min(4 * PAIRS_EACH * (players - 1) + 2, 2**players))
-
     def sample(self, question: Question, players: int) -> Draw:
-        whole = 2 ** (players - 1) - 1 if players < 60 else self.budget
+        whole = every_pair_of(players)
         count = min((self.budget - 2) // 2, whole)
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
-        parts = question.rng("parts", players).permutation(count)
+        part = question.rng("parts", players).permutation(count) % FOLDS
+        threads = question.threads
 
         def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             met = pairs[: odd.shape[1] - 1]
             if len(met) == whole:
                 return exactly(met, odd)
-            folds = min(FOLDS, len(met) // (PAIRS_EACH * (players - 1)))
-            return _corrected(met, odd, np.argsort(np.argsort(parts[: len(met)])) % folds)
+            left, proxied = _left_over(with_everybody(met), odd, part[: len(met)])
+            found, error = regressions(met, left, threads)
+            return proxied + found, error
 
-        first = max(2 * PAIRS_EACH * (players - 1), min(64, count))
-        return Draw(pairs, doubling(first, count), shares)
+        return Draw(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
 
 
-def _corrected(
-    pairs: np.ndarray, odd: np.ndarray, part: np.ndarray
+def _left_over(
+    signs: np.ndarray, odd: np.ndarray, part: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over parts of the values of a proxy without the part and of the part's residuals."""
+    """What proxies leave over of pairs that they have not seen; and their mean Shapley values."""
     from threadpoolctl import threadpool_limits
 
-    values, error = np.zeros((2, len(odd), pairs.shape[1], odd.shape[2]))
-    parts = int(part.max()) + 1
-    signs = with_everybody(pairs)
+    left = odd.copy()
+    values = np.zeros((len(odd), signs.shape[1], odd.shape[2]))
     with threadpool_limits(1):
-        for fold in range(parts):
-            own = np.flatnonzero(part == fold)
-            fit = ShapleyRegression.of(pairs[own], chances(pairs[own]))
-            own, rest = np.append(0, 1 + own), np.append(0, 1 + np.flatnonzero(part != fold))
-            left, proxied = odd[:, own].copy(), np.zeros_like(values)
-            for sample, output in np.ndindex(len(odd), odd.shape[2]):
-                told, proxied[sample, :, output] = _proxy(signs, odd[sample, :, output], rest, own)
-                left[sample, :, output] -= told
-            found, doubt = fit.estimate(left)
-            values += (proxied + found) / parts
-            error += doubt**2 / parts**2
-    return values, np.sqrt(error)
+        for sample, fold, output in np.ndindex(len(odd), FOLDS, odd.shape[2]):
+            game = odd[sample, :, output]
+            told, found = _proxy(signs, game, np.append(True, part != fold))
+            own = np.flatnonzero(np.append(False, part == fold))
+            left[sample, own, output] -= told[own]
+            left[sample, 0, output] -= told[0] / FOLDS
+            values[sample, :, output] += found / FOLDS
+    return left, values
 
 
-def _proxy(
-    signs: np.ndarray, odd: np.ndarray, fitted: np.ndarray, asked: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The odd half of trees fitted to some pairs, at others; and the trees' Shapley values."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
+def _proxy(signs: np.ndarray, odd: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The odd half of trees fitted to the pairs seen, at all pairs; and their Shapley values."""
     from pellucid.maths.tree_shapley import interventional
-    from pellucid.models.sklearn_trees import read
+    from pellucid.models.boosted_trees import boosted
 
     size = np.abs(odd).max() or 1.0
-    both = np.concatenate([signs[fitted], -signs[fitted]])
-    trees = HistGradientBoostingRegressor(**BOOSTING)
-    trees.fit(both, np.concatenate([odd[fitted], -odd[fitted]]) / size)
-    told = (trees.predict(signs[asked]) - trees.predict(-signs[asked])) / 2
+    both = np.concatenate([signs[seen], -signs[seen]])
+    worth = np.concatenate([odd[seen], -odd[seen]]) / size
+    told, trees = boosted(both, worth, np.concatenate([signs, -signs]))
     players = signs.shape[1]
     everybody = np.ones((1, players))
-    found = interventional(
-        read(trees), everybody, -everybody, np.arange(players), players, threads=1
-    )
-    return size * told, size * found.values[0, :, 0]
+    found = interventional(trees, everybody, -everybody, np.arange(players), players, threads=1)
+    return size * np.subtract(*np.split(told, 2)) / 2, size * found.values[0, :, 0]

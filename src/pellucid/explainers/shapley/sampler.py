@@ -72,12 +72,8 @@ class Sampler(Explainer):
     def sample(self, question: Question, players: int) -> Draw:
         """What to evaluate for this many players, and what follows from it."""
 
-    def least(self, players: int) -> int:
-        """The least budget: nobody, everybody and two pairs for each player but one, or all."""
-        return int(min(4 * players - 2, 2**players))
-
     def _draw(self, question: Question, players: int) -> Draw:
-        least = self.least(players)
+        least = min(4 * players - 2, 2**players)  # two pairs for each player but one, or all
         if self.budget < least:
             raise InvalidSetting(
                 f"{type(self).__name__} cannot say its error for {players} columns so",

@@ -61,7 +61,7 @@ class ShapleyInteractions(Explainer):
 
     Sampled values are those of a fitted surrogate with single columns and pairs, corrected by what
     it leaves of other coalitions, so they have no bias; ``error`` is the standard error over draws
-    of coalitions.
+    of coalitions, on the wide side below some 30 coalitions for each column.
 
     Cost: budget × background rows for each row.
 

@@ -149,6 +149,11 @@ def every_pair(players: int) -> Draw:
     return Draw(pairs, (len(pairs),), shares)
 
 
+def every_pair_of(players: int) -> int:
+    """How many pairs there are, without nobody and everybody."""
+    return int(2 ** (players - 1) - 1)
+
+
 def exactly(pairs: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values from all pairs, in any order, and no error: the odd half has the values of the game.
 

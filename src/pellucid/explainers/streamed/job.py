@@ -21,6 +21,14 @@ from pellucid.explainers.streamed.summaries import Summary
 
 ENGINES = ("threads", "processes")
 
+ARROW_SOURCES = ("FileSystemDataset", "UnionDataset", "InMemoryDataset", "RecordBatchReader")
+
+
+def is_long(X: Any) -> bool:
+    """Whether a table is to be streamed: a path, a pattern, or an Arrow dataset or reader."""
+    arrow = type(X).__module__.startswith("pyarrow") and type(X).__name__ in ARROW_SOURCES
+    return arrow or isinstance(X, (str, os.PathLike))
+
 
 def explain_table(
     model: Any,

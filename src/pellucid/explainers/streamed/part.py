@@ -26,6 +26,7 @@ from pellucid.engine.workers import Halted
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question, ask
 from pellucid.explainers.streamed.summaries import Batch, Prepared, pack
+from pellucid.models.adapter import Model
 
 HEAD_ROWS = 4096
 """Rows from which the columns' meanings are found."""
@@ -108,6 +109,8 @@ class Setting:
         Where parts go.
     metadata : Mapping
         What every part says of itself.
+    known : Model, optional
+        The model as it was recognised, so that it is read once; not sent to other processes.
     """
 
     model: Any
@@ -124,6 +127,13 @@ class Setting:
     summaries: tuple[Prepared, ...] = ()
     ledger: Ledger | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    known: Model | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "known": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
 
 @dataclass(kw_only=True)
@@ -137,7 +147,7 @@ class PartQuestion(Question):
         """The same reference rows for every part."""
         if self.first is None:
             raise NeedsReference
-        drawn = replace_question(self.first, notes=[])
+        drawn = replace(self.first, notes=[])
         rows = drawn.reference(most)
         self.drawn |= drawn.drawn
         for sentence in drawn.notes:
@@ -155,11 +165,6 @@ class PartQuestion(Question):
         return Shares(values, np.broadcast_to(base, output.shape), output, zero)
 
 
-def replace_question(question: Question, **changes: Any) -> Question:
-    same = {each.name: getattr(question, each.name) for each in fields(Question)}
-    return Question(**{**same, **changes})
-
-
 class Runner:
     """Explains parts, in one interpreter and from any number of its threads."""
 
@@ -169,11 +174,13 @@ class Runner:
         starts = np.cumsum([0, *(sum(map(length, spans)) for spans in setting.parts)])
         self.starts = starts.tolist()
         head = Table.of(self._read(0, setting.features).slice(0, HEAD_ROWS))
-        self.question = ask(setting.model, head, background=setting.background, **setting.asked)
+        self.question = ask(
+            setting.known or setting.model, head, background=setting.background, **setting.asked
+        )
         self.first = self.question if setting.background is not None else None
         if self.first is None and setting.pool is not None:
             pool = Table.of(setting.pool, like=self.question.table, own_order=True)
-            self.first = replace_question(self.question, table=pool, notes=[])
+            self.first = replace(self.question, table=pool, notes=[])
 
     @property
     def first_or_question(self) -> Question:

@@ -18,7 +18,17 @@ from pellucid.core.errors import BudgetExceeded, CannotExplain, InvalidSetting
 from pellucid.core.files import writable
 from pellucid.data.shares_file import joined_file, shares_in
 from pellucid.data.stream import length
-from pellucid.engine.ledger import OURS, SUCCESS, Ledger, Receipt, emptied, only_one, read_plan
+from pellucid.engine.ledger import (
+    DATA,
+    OURS,
+    PLAN,
+    SUCCESS,
+    Ledger,
+    Receipt,
+    emptied,
+    only_one,
+    read_plan,
+)
 from pellucid.engine.progress import progress as show_progress
 from pellucid.engine.workers import Outcome, in_processes, in_threads
 from pellucid.explainers.streamed.part import Runner, Setting
@@ -128,20 +138,21 @@ class Place:
         return self.folder / "_input"
 
     def __enter__(self) -> Place:
-        if self.fresh:
-            emptied(self.folder)
-        if self.folder.is_dir() and any(self.folder.iterdir()) and read_plan(self.folder) is None:
-            self._refuse_foreign()
+        self._refuse_foreign()
         self.folder.mkdir(exist_ok=True)
         self._lock.__enter__()
+        if self.fresh:
+            emptied(self.folder)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Let go; where nothing worth keeping was made, nothing is left."""
-        self._lock.__exit__()
         plan = read_plan(self.folder) if error is not None else None
         if error is not None and not (plan and any(self._kept(plan))):
             emptied(self.folder)
+        self._lock.__exit__()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     @cached_property
     def _lock(self) -> only_one:
@@ -152,6 +163,8 @@ class Place:
         return (each for each in ledger.receipts(len(plan["parts"])) if not each.error)
 
     def _refuse_foreign(self) -> None:
+        if not self.folder.is_dir() or (self.folder / PLAN).exists():
+            return
         strange = sorted(each.name for each in self.folder.iterdir() if each.name not in OURS)
         if strange:
             raise InvalidSetting(
@@ -329,7 +342,9 @@ def _finish(setting: Setting, place: Place, made: Job) -> None:
         _, said = shares_in(paths[0])
         whole = {**json.loads(said["pellucid"]), "notes": list(made.notes)}
         whole["evaluations"] = made.evaluations
-        joined_file(paths, place.output, {"pellucid": json.dumps(whole)})
+        joined = place.folder / DATA / "whole.parquet"
+        joined_file(paths, joined, {"pellucid": json.dumps(whole)})
+        os.replace(joined, place.output)
         emptied(place.folder)
         return
     kept = place.folder / "_summaries"

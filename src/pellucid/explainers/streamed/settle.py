@@ -55,6 +55,7 @@ def settled(
         features=features, layout=layout, parts=tuple(first),
     )  # fmt: skip
     runner = Runner(setting)
+    setting = replace(setting, known=runner.question.model)
     recipe = method_for(runner.question, method, budget)
     obstacle = recipe.obstacle(runner.question.model, runner.question.scale)
     if obstacle is not None or recipe.labels or type(recipe).__module__.startswith(EFFECTS):

@@ -22,8 +22,11 @@ CELLS = 1 << 16
 USUAL = 0.75
 """Kernel width of the authors' package, times √features."""
 
-GROUPS, REDRAWS = 200, 20
+GROUPS, REDRAWS = 50, 20
 """Groups of draws that are redrawn together, and redraws behind the stability figures."""
+
+FINER = 200
+"""Groups where the redraws give the errors, which fewer would leave too rough."""
 
 STAGES = 6
 """How often the draws are made with ``tolerance``, twice as many each time: 32 times at most."""
@@ -169,7 +172,7 @@ class LIME(Explainer):
 
     def _fitter(self, question: Question, ruler: Ruler) -> Fitter:
         """How lines are fitted; the redraws are the same for all rows and all stages."""
-        groups = min(GROUPS, self.budget)
+        groups = min(FINER if self.bootstrap else GROUPS, self.budget)
         redraws = question.rng("redraws").multinomial(
             groups, np.full(groups, 1 / groups), size=self.bootstrap or REDRAWS
         )

@@ -67,8 +67,8 @@ class RuleList(Explainer):
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> model = RandomForestClassifier(20, random_state=0).fit(X, y)
     >>> found = RuleList().explain(model, X, seed=0)
-    >>> found.text(0), found[0].prediction, found.text(len(found) - 1)
-    ('petal length (cm) ≤ 1.7', 0, 'otherwise')
+    >>> found.text(1), found[1].prediction, found.text(3)
+    ('petal length (cm) > 5.1', 2, 'otherwise')
     """
 
     paper: ClassVar[str] = "arXiv:1905.00328"
