@@ -20,6 +20,9 @@ GRIDS = {
 }
 """The axes along features, and the fields that say what runs along each."""
 
+GUESSED = 0.2
+"""From this share of extrapolated rows on, a point of a curve counts as a guess."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -85,11 +88,11 @@ class Curve(Explanation):
         put(self, "dims", tuple(self.dims))
         put(self, "values", freeze(self.values))
         axes.axis_number("Curve", self.dims, "point")
-        if (self.other is not None) != ("other point" in self.dims):
+        if (self.other is not None) != ("other point" in self.dims) or self.other == self.feature:
             raise AxisError(
-                "A curve over two features has both the name of the other and its axis",
-                got=f"other={self.other!r} with axes {self.dims}",
-                allowed="other=… and an axis 'other point', or neither",
+                "A curve over two features has the name of the other and its axis",
+                got=f"other={self.other!r} beside {self.feature!r}, with axes {self.dims}",
+                allowed="another name and an axis 'other point', or neither",
             )
         sizes = dict(zip(self.dims, self.values.shape, strict=False))
         coords = {**(self.coords or {}), **{dim: range(sizes[dim]) for dim in self._grids}}

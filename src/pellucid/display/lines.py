@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.core.axes import Label
-from pellucid.core.curve import Curve
+from pellucid.core.curve import GUESSED, Curve
 from pellucid.core.errors import AxisError, EmptyData, InvalidSetting
 from pellucid.display.reading import classes
 
@@ -21,8 +21,10 @@ BARS = 40
 """Bars of the histogram below a curve."""
 
 
-def one_class(curve: Curve, class_: Label | None) -> Curve:
-    """The curve of one class, on axes ``point`` and perhaps ``sample``.
+def one_class(
+    curve: Curve, class_: Label | None, axes: tuple[str, ...] = ("sample", "point")
+) -> Curve:
+    """The curve of one class, on the axes that a picture has a place for.
 
     Raises
     ------
@@ -43,12 +45,12 @@ def one_class(curve: Curve, class_: Label | None) -> Curve:
             fix=f"Choose one with class_={labels[0]!r}",
         )
     chosen = curve.sel(**{"class": labels[0] if class_ is None else class_}) if labels else curve
-    extra = [dim for dim in chosen.dims if dim not in ("sample", "point")]
+    extra = [dim for dim in chosen.dims if dim not in axes]
     if extra:
         raise AxisError(
             f"The picture has no place for axis {extra[0]!r}",
-            allowed="axes 'point', 'sample' and 'class'",
-            fix=f"Choose one place with .sel({extra[0]}=…)",
+            allowed=f"axes {', '.join(map(repr, (*axes, 'class')))}",
+            fix=f"Choose one place with .isel(**{{{extra[0]!r}: …}})",
         )
     if not np.isfinite(chosen.values).any():
         raise EmptyData(
@@ -73,11 +75,30 @@ def single_rows(curve: Curve) -> np.ndarray:
     return curve.values if curve.dims[0] == "sample" else curve.values.T
 
 
-def thinned(lines: np.ndarray) -> np.ndarray:
-    """At most 60 of the lines, spread evenly over their mean height."""
+def own_points(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row itself stands, along the grid and in height, (sample,); NaN for nowhere."""
+    if curve.own is None or curve.own_values is None or "sample" not in curve.dims:
+        return np.empty(0), np.empty(0)
+    return curve.own, curve.own_values
+
+
+def kept(lines: np.ndarray) -> np.ndarray:
+    """Which of the lines are drawn: at most 60, spread evenly over their mean height."""
     order = np.argsort(np.nan_to_num(lines).mean(axis=1), kind="stable")
-    kept = np.linspace(0, len(order) - 1, min(MOST_LINES, len(order))).round().astype(int)
-    return lines[order[np.unique(kept)]]
+    places = np.linspace(0, len(order) - 1, min(MOST_LINES, len(order))).round().astype(int)
+    return order[np.unique(places)]
+
+
+def thinned(lines: np.ndarray) -> np.ndarray:
+    """The lines that are drawn."""
+    return lines[kept(lines)]
+
+
+def outside(curve: Curve) -> np.ndarray:
+    """Which points take which single row out of what occurs, (sample, point)."""
+    if curve.extrapolated is None or "sample" not in curve.dims:
+        return np.zeros(single_rows(curve).shape, dtype=bool)
+    return curve.extrapolated > 0
 
 
 def limits(curve: Curve) -> tuple[np.ndarray, np.ndarray] | None:
@@ -88,10 +109,23 @@ def limits(curve: Curve) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def unsupported(curve: Curve) -> np.ndarray:
-    """Which points have so few rows nearby that the curve is a guess there."""
+    """At which points the curve is a guess: few rows lie nearby, or many have no like there."""
+    return sparse(curve) | foreign(curve)
+
+
+def sparse(curve: Curve) -> np.ndarray:
+    """Which points have few rows nearby."""
     if curve.weight is None:
         return np.zeros(len(curve.grid), dtype=bool)
     return curve.weight < min(FEW_ROWS, 0.5 * float(curve.weight.mean()))
+
+
+def foreign(curve: Curve) -> np.ndarray:
+    """Which points take many rows out of what occurs together."""
+    if curve.extrapolated is None:
+        return np.zeros(len(curve.grid), dtype=bool)
+    share = curve.extrapolated
+    return (share if share.ndim == 1 else share.mean(axis=0)) >= GUESSED
 
 
 def histogram(grid: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,6 +151,7 @@ def centred(curve: Curve) -> Curve:
             dims=("sample", "point"),
             coords={"sample": (curve.coords or {})["sample"]},
             band=None,
+            own_values=None if curve.own_values is None else curve.own_values - mean,
         )
     line = middle(curve)
     known = np.isfinite(line)

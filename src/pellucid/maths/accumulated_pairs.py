@@ -132,7 +132,7 @@ def accumulate_pair(
     homes = _Homes.of(first, second)
     for output in range(delta.shape[1]):
         residual = delta[:, output] - means[cell, output]
-        scaled = residual * (np.sqrt(votes / np.maximum(votes - 1, 1)) / votes)[cell]
+        scaled = residual / np.sqrt(votes * np.maximum(votes - 1, 1))[cell]
         shift = _shift(surfaces, homes, first, second, means[:, output])
         moments = homes.moments(first.row[met[0]], cell, scaled)
         error[..., output] = np.sqrt(

@@ -27,8 +27,8 @@ HIGHEST = 7
 ROOM = 16
 """Pairs wanted for each game beyond one per player on which estimates are exact."""
 
-LEARNING = 2.0
-"""Pairs that each learnt relevance costs, in the error."""
+LEARNING = 3.5
+"""What each learnt relevance adds to the squared error, relative to one pair of coalitions."""
 
 FLOOR = 1e-3
 """Least squared error, relative to the one that the covariance expects: the jackknife sees nothing
@@ -121,7 +121,7 @@ class ShapleyRegression:
         diagonal -= ((inverse.T @ basis) ** 2).sum(axis=1)
         variance = np.maximum(variance, 0)
         if relevance is not None:
-            variance /= 1 - LEARNING * len(relevance) / len(signs)
+            variance *= 1 + LEARNING * len(relevance) / len(signs)
         spread = _spread(weights, np.maximum(diagonal, 0), chance, variance)
         least = FLOOR * variance / max(1, len(signs) - len(length))
         return cls(weights=weights, whiten=inverse, basis=basis, spread=spread, least=least)

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
 from sklearn.inspection import permutation_importance as sklearn_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.svm import LinearSVC
 
 import pellucid as pel
@@ -199,3 +200,116 @@ def test_it_is_found_by_its_name_and_listed():
     listed = {row["name"]: row for row in pel.methods(two_a_and_b)}
     for name in ("partial_dependence", "ice", "ale", "lime"):
         assert listed[name]["fits"]
+
+
+def profit(y, prediction):
+    """A score of the user's own, imported by its name."""
+    return float(np.mean(-(np.abs(np.asarray(y) - prediction) ** 1.5)))
+
+
+def hits(y, prediction):
+    return float(np.mean(np.array(["no", "yes"])[prediction.argmax(axis=1)] == y))
+
+
+def test_columns_of_a_group_are_shuffled_together():
+    X, y = line(400)
+    X = X.assign(copy=X["a"])
+
+    def model(T):
+        return np.asarray(T["a"]) + np.asarray(T["copy"]) + np.asarray(T["b"])
+
+    found = PermutationImportance().explain(model, X, y=y, seed=0, groups={"both": ["a", "copy"]})
+    alone = PermutationImportance().explain(two_a_and_b, X, y=y, seed=0)
+    assert found.features == ("both", "b", "useless")
+    assert found.sel(feature="both").values == pytest.approx(alone.sel(feature="a").values)
+
+
+def test_groups_are_shuffled_alike_by_trees_and_by_asking():
+    X, y = line(120)
+    forest = RandomForestRegressor(10, random_state=0).fit(X, y)
+    groups = {"ab": ["a", "b"]}
+    for conditional in (False, True):
+        recipe = PermutationImportance(repeats=4, conditional=conditional)
+        found = recipe.explain(forest, X, y=y, seed=0, groups=groups)
+        asked = recipe.explain(lambda T: forest.predict(T), X, y=y, seed=0, groups=groups)
+        np.testing.assert_allclose(found.values, asked.values, atol=1e-9)
+        np.testing.assert_allclose(found.error, asked.error, atol=1e-9)
+
+
+def test_conditionally_a_copy_tells_nothing_and_an_independent_column_all_it_knows():
+    X, y = line(1500)
+    X = X.assign(copy=X["a"] + np.random.default_rng(1).normal(size=1500) * 1e-3)
+
+    def model(T):
+        return np.asarray(T["a"]) + np.asarray(T["copy"]) + np.asarray(T["b"])
+
+    free = PermutationImportance().explain(model, X, y=y, seed=0)
+    given = PermutationImportance(conditional=True).explain(model, X, y=y, seed=0)
+    assert given.sel(feature="a").values < 0.02 * free.sel(feature="a").values
+    b = given.sel(feature="b")
+    assert abs(b.values - 2) < 4 * b.error
+    assert any("alike in the other columns" in note for note in given.notes)
+
+
+def test_conditional_importance_of_correlated_columns_nears_the_closed_form():
+    """E(rise) = 2 w² var(x | others): of a normal pair with correlation r that is 2 w² (1 − r²)."""
+    rng = np.random.default_rng(0)
+    n, r = 4000, 0.8
+    a = rng.normal(size=n)
+    X = pd.DataFrame({"a": a, "b": r * a + np.sqrt(1 - r**2) * rng.normal(size=n)})
+    y = (X["a"] + X["b"]).to_numpy()
+    found = PermutationImportance(conditional=True).explain(
+        lambda T: np.asarray(T["a"]) + np.asarray(T["b"]), X, y=y, seed=0
+    )
+    truth = 2 * (1 - r**2)
+    assert np.all(found.values > truth - 4 * found.error)
+    assert np.all(found.values < 1.25 * truth)
+
+
+def test_a_function_of_ones_own_is_kept_by_its_name():
+    X, y = line(100)
+    recipe = PermutationImportance(metric=profit)
+    assert recipe.metric == f"{__name__}:profit"
+    assert eval(repr(recipe)) == recipe == PermutationImportance(metric=recipe.metric)
+    found = recipe.explain(two_a_and_b, X, y=y, seed=0)
+    assert found.base == pytest.approx(profit(y, two_a_and_b(X)))
+    assert found.features[int(np.argmax(found.values))] == "a"
+    assert found.sel(feature="useless").values == found.sel(feature="useless").error == 0
+    labels = np.where(y > 0, "yes", "no")
+    model = LogisticRegression().fit(X, labels)
+    own = PermutationImportance(metric=hits).explain(model, X, y=labels, seed=0)
+    ours = PermutationImportance(metric="accuracy").explain(model, X, y=labels, seed=0)
+    np.testing.assert_allclose(own.values, ours.values, atol=1e-12)
+    with pytest.raises(InvalidSetting, match="imported"):
+        PermutationImportance(metric=lambda y, p: 0.0)
+    with pytest.raises(InvalidSetting, match="no such function"):
+        PermutationImportance(metric="no_such_module:f").explain(model, X, y=labels)
+
+
+@pytest.mark.parametrize("metric", ["median_ae", "mse", profit])
+def test_the_error_of_any_metric_is_the_scatter_over_new_rows(metric):
+    values, errors = [], []
+    for seed in range(120):
+        X, y = line(150, seed)
+        found = PermutationImportance(metric=metric, repeats=4).explain(
+            two_a_and_b, X, y=y, seed=seed
+        )
+        values.append(found.values[:2])
+        errors.append(found.error[:2])
+    ratio = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(values, axis=0)
+    assert np.all((ratio > 0.75) & (ratio < 1.5))
+
+
+@pytest.mark.parametrize(
+    "name", ["balanced_accuracy", "f1", "average_precision", "matthews_corrcoef", "f1_macro"]
+)
+def test_scikit_learns_names_of_scorers_are_known(name):
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X, y = (X / X.std()).iloc[:150, :4], y[:150]
+    model = LogisticRegression(C=0.05).fit(X, y)
+    ours = PermutationImportance(metric=name, repeats=40).explain(model, X, y=y, seed=0)
+    theirs = sklearn_importance(model, X, y, scoring=name, n_repeats=40, random_state=0)
+    assert ours.base == pytest.approx(get_scorer(name)(model, X, y))
+    noise = theirs.importances_std / np.sqrt(40)
+    apart = np.abs(ours.values - theirs.importances_mean * 150 / 149)
+    assert np.all(apart < 5 * noise + 2e-3)

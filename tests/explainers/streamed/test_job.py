@@ -363,6 +363,7 @@ def test_a_time_limit_keeps_what_is_done(desk, tmp_path) -> None:
         ({"method": "ale"}, "row by row"),
         ({"method": "linear_shap"}, "needs a model with linear"),
         ({"leave_out": ["age"]}, "missing age"),
+        ({"method": "lime", "groups": {"g": ["age", "debt"]}}, "explains single columns"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_written(desk, tmp_path, given, words) -> None:
@@ -415,3 +416,11 @@ def test_what_is_streamed_is_told_from_what_is_in_memory(desk) -> None:
     assert is_long(desk.table.to_reader())
     for X in (desk.table, desk.table.to_pandas(), np.eye(2), {"a": [1]}):
         assert not is_long(X)
+
+
+def test_groups_are_one_column(desk, tmp_path) -> None:
+    given = {"groups": {"money": ["income", "debt"]}}
+    explain_table(desk.model, desk.rows, tmp_path / "out", part_rows=900, **given, **SIDE)
+    said = pel.explain(desk.model, desk.features, **given)
+    found = pd.read_parquet(tmp_path / "out" / "data")
+    np.testing.assert_array_equal(found[["age", "money", "years", "size"]], said.values)

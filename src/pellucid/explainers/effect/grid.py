@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.core.axes import Label
-from pellucid.core.curve import Curve
+from pellucid.core.curve import GUESSED, Curve
 from pellucid.core.errors import InvalidSetting, MissingValues, UnknownName
 from pellucid.core.provenance import Provenance
 from pellucid.data.schema import Column
@@ -28,9 +28,6 @@ ORDERED = (
     "These categories have no order of their own: they stand in the order of their similarity in "
     "the other columns."
 )
-
-GUESSED = 0.2
-"""From this share of rows on that have no like at a point, the curve is said to guess there."""
 
 
 @dataclass(frozen=True, kw_only=True)

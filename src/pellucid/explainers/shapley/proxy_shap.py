@@ -8,15 +8,17 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.explainers.question import Question
-from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.kernel_shap import regressions
+from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import Draw, doubling, every_pair_of, exactly
-from pellucid.maths.coalitions import sampled_pairs
-from pellucid.maths.relevance import LEAST_FOR_EACH
-from pellucid.maths.shapley_regression import with_everybody
+from pellucid.maths.coalitions import chances, sampled_pairs
+from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
 
 FOLDS = 4
-"""Parts of the sample; each is left out of one proxy, and corrects it."""
+"""Parts of the sample at most; each is left out of one proxy, which it then corrects."""
+
+PAIRS_EACH = 2
+"""Pairs in a part for each player but one, at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +53,10 @@ class ProxySHAP(Sampler):
     and symmetry within the error. `KernelSHAP` is more accurate on the games measured here; this
     one is for games that trees describe well and products of signs do not.
 
-    The sample is cut into four parts. Each proxy is fitted to all parts but one and leaves over
-    what it does not explain of that one; the values are the mean of the proxies' and those of all
-    that is left over.
+    The sample is cut into up to four parts. Each proxy is fitted to all parts but one, and its
+    values corrected by that one; the mean over parts has the mean of their squared errors, over
+    the number of parts, as its own. With fewer than 8 × columns − 6 coalitions there is no proxy,
+    and the answer is `KernelSHAP`'s; a note says so.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
     output.
@@ -70,40 +73,52 @@ class ProxySHAP(Sampler):
     cost = "budget × background rows, per row"
 
     def sample(self, question: Question, players: int) -> Draw:
-        whole = every_pair_of(players)
+        whole, least = every_pair_of(players), PAIRS_EACH * (players - 1)
         count = min((self.budget - 2) // 2, whole)
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
-        part = question.rng("parts", players).permutation(count) % FOLDS
+        order = question.rng("parts", players).random(count)
         threads = question.threads
+        if count < 2 * least:
+            question.note(
+                f"{self.budget} coalitions of {players} columns are too few to fit proxies and "
+                "to correct them: regression alone."
+            )
 
         def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             met = pairs[: odd.shape[1] - 1]
+            parts = min(FOLDS, len(met) // least)
             if len(met) == whole:
                 return exactly(met, odd)
-            left, proxied = _left_over(with_everybody(met), odd, part[: len(met)])
-            found, error = regressions(met, left, threads)
-            return proxied + found, error
+            if parts < 2:
+                return regressions(met, odd, threads)
+            return _corrected(met, odd, np.argsort(np.argsort(order[: len(met)])) % parts)
 
-        return Draw(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
+        return Draw(pairs, doubling(2 * least, count), shares)
 
 
-def _left_over(
-    signs: np.ndarray, odd: np.ndarray, part: np.ndarray
+def _corrected(
+    pairs: np.ndarray, odd: np.ndarray, part: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What proxies leave over of pairs that they have not seen; and their mean Shapley values."""
+    """Mean over parts of the values of a proxy without the part and of the part's residuals."""
     from threadpoolctl import threadpool_limits
 
-    left = odd.copy()
-    values = np.zeros((len(odd), signs.shape[1], odd.shape[2]))
+    values, error = np.zeros((2, len(odd), pairs.shape[1], odd.shape[2]))
+    parts = int(part.max()) + 1
+    signs = with_everybody(pairs)
     with threadpool_limits(1):
-        for sample, fold, output in np.ndindex(len(odd), FOLDS, odd.shape[2]):
-            game = odd[sample, :, output]
-            told, found = _proxy(signs, game, np.append(True, part != fold))
-            own = np.flatnonzero(np.append(False, part == fold))
-            left[sample, own, output] -= told[own]
-            left[sample, 0, output] -= told[0] / FOLDS
-            values[sample, :, output] += found / FOLDS
-    return left, values
+        for fold in range(parts):
+            met = np.flatnonzero(part == fold)
+            fit = ShapleyRegression.of(pairs[met], chances(pairs[met]))
+            own, seen = np.append(0, 1 + met), np.append(True, part != fold)
+            left, proxied = odd[:, own].copy(), np.zeros_like(values)
+            for sample, output in np.ndindex(len(odd), odd.shape[2]):
+                told, found = _proxy(signs, odd[sample, :, output], seen)
+                left[sample, :, output] -= told[own]
+                proxied[sample, :, output] = found
+            found, doubt = fit.estimate(left)
+            values += (proxied + found) / parts
+            error += doubt**2 / parts**2
+    return values, np.sqrt(error)
 
 
 def _proxy(signs: np.ndarray, odd: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from pellucid.data.table import Table
 from pellucid.engine.ledger import Ledger, fingerprint
 from pellucid.explainers.explain import method_for
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.question import Question
 from pellucid.explainers.streamed.part import (
     HEAD_ROWS,
     Layout,
@@ -57,52 +58,49 @@ def settled(
     runner = Runner(setting)
     setting = replace(setting, known=runner.question.model)
     recipe = method_for(runner.question, method, budget)
-    obstacle = recipe.obstacle(runner.question.model, runner.question.scale)
-    if obstacle is not None or recipe.labels or type(recipe).__module__.startswith(EFFECTS):
-        _refuse(recipe, runner, obstacle)
+    _refuse_unfit(recipe, runner.question)
     setting = replace(setting, recipe=recipe)
-    for lean in (True, False):
-        tried = replace(setting, lean=lean)
-        try:
-            tried, drawn = _warmed(tried)
-        except (TypeError, AttributeError):
-            if not lean:
-                raise
-            continue
-        return replace(tried, metadata=_metadata(tried, drawn))
-    raise AssertionError("unreachable")
+    try:
+        setting, drawn = _warmed(setting)
+    except (TypeError, AttributeError):  # a method that works on its result, or a model at fault
+        setting, drawn = _warmed(replace(setting, lean=False))
+    return replace(setting, metadata=_metadata(setting, drawn))
 
 
-def _refuse(recipe: Explainer, runner: Runner, obstacle: str | None) -> None:
-    """Say why the method does not serve; a method of effects explains no rows."""
-    if obstacle is not None:
-        recipe.answer(runner.question, progress=False)
-    raise InvalidSetting(
-        f"{recipe.name()!r} does not explain row by row",
-        fix="Use it from Python, or write a report, which has it",
-    )
+def _refuse_unfit(recipe: Explainer, question: Question) -> None:
+    """Raise where the method does not serve the model or the groups, or explains no rows."""
+    unfit = recipe.obstacle(question.model, question.scale) is not None
+    if unfit or (question.playing.groups and not recipe.takes_groups):
+        recipe.answer(question, progress=False)
+    if recipe.labels or type(recipe).__module__.startswith(EFFECTS):
+        raise InvalidSetting(
+            f"{recipe.name()!r} does not explain row by row",
+            fix="Use it from Python, or write a report, which has it",
+        )
 
 
 def _warmed(setting: Setting) -> tuple[Setting, bool]:
+    """The setting with a reference if the method wants one, and whether it draws at random."""
+    try:
+        return setting, _one_row(setting)
+    except NeedsReference:
+        setting = replace(setting, pool=_pool(setting))
+        return setting, _one_row(setting)
+
+
+def _one_row(setting: Setting) -> bool:
     """Explain one row: mistakes show before anything is written, and kernels are compiled."""
-    for attempt in (setting, None):
-        setting = attempt or replace(setting, pool=_pool(setting))
-        runner = Runner(setting)
-        frame = runner.reader.read(setting.parts[0], setting.features)
-        question = runner.about(frame, 0, rows=1)
-        try:
-            runner.shares(question)
-        except NeedsReference:
-            continue
-        return setting, question.drawn
-    raise AssertionError("unreachable")
+    runner = Runner(setting)
+    frame = runner.reader.read(setting.parts[0], setting.features)
+    question = runner.about(frame, 0, rows=1)
+    runner.shares(question)
+    return question.drawn
 
 
 def _pool(setting: Setting) -> Table:
     """Rows drawn from the whole table, with their numbers."""
     total = setting.source.rows
-    places = np.arange(total)
-    notes: tuple[str, ...] = ()
+    places, notes = np.arange(min(total, REFERENCE_ROWS)), tuple[str, ...]()
     if total > REFERENCE_ROWS:
         rng = generator(setting.asked["seed"], "reference")
         places = np.sort(rng.choice(total, REFERENCE_ROWS, replace=False))
