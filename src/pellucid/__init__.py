@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "explain": "pellucid.explainers.explain",
+    "explain_table": "pellucid.explainers.streamed.job",
+    "verify": "pellucid.explainers.streamed.inspect",
     "methods": "pellucid.explainers.choose",
     "correlated_groups": "pellucid.explainers.correlated_groups",
     "drop_column": "pellucid.explainers.effect.refits",

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from pellucid.maths.shuffles import donors, donors_within, grouped_error, paired_error
 

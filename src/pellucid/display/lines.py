@@ -94,6 +94,25 @@ def thinned(lines: np.ndarray) -> np.ndarray:
     return lines[kept(lines)]
 
 
+def through(
+    grid: np.ndarray, line: np.ndarray, guess: np.ndarray, x: float, y: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A line led through one more point, where the row itself stands; as it is if there is none."""
+    if not (np.isfinite(x) and np.isfinite(y)):
+        return grid, line, guess
+    place = int(np.searchsorted(grid, x))
+    if place < len(grid) and grid[place] == x:
+        return grid, line, guess
+    return np.insert(grid, place, x), np.insert(line, place, y), np.insert(guess, place, False)
+
+
+def course(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places, heights and guesses of the middle, which for a single row leads through its own."""
+    found = np.asarray(curve.grid, dtype=float), middle(curve), unsupported(curve)
+    own = own_points(curve)
+    return through(*found, own[0][0], own[1][0]) if len(own[0]) == 1 else found
+
+
 def outside(curve: Curve) -> np.ndarray:
     """Which points take which single row out of what occurs, (sample, point)."""
     if curve.extrapolated is None or "sample" not in curve.dims:

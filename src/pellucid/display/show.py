@@ -47,8 +47,9 @@ def show(
     Without `kind`, the picture follows from the axes: an attribution of many rows is a
     ``"beeswarm"``, or ``"interactions"`` where it has terms; of one row a ``"waterfall"``, without
     rows or with several classes a ``"bar"``; a curve along predicted probabilities is a
-    ``"calibration"``, any other a ``"curve"``; scores of predicted against actual classes are a
-    ``"confusion"``, those of `pellucid.compare` a ``"comparison"``, any others ``"scores"``;
+    ``"calibration"``, over two features a ``"surface"``, any other a ``"curve"``; scores of
+    predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
+    ``"comparison"``, any others ``"scores"``;
     reasons are a picture of one row, or of how often each comes; two attributions are an
     ``"agreement"``, several curves a grid.
 
@@ -153,6 +154,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     from pellucid.display.charts import calibration, comparison, confusion
 
     if isinstance(explanation, Curve):
+        if explanation.other is not None:
+            return "surface"
         return "calibration" if explanation.feature == calibration.FEATURE else "curve"
     if isinstance(explanation, Scores):
         if explanation.method == comparison.METHOD:

@@ -37,6 +37,7 @@ METHODS = {
     "exact_shap": "exact SHAP",
     "lime": "LIME",
     "ale": "ALE",
+    "ale_interaction": "second-order ALE",
     "ice": "ICE",
 }
 """Methods whose name is more than its words; of any other, the underscores become spaces."""

@@ -60,8 +60,10 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
 
 
 def fitting(model: Model, scale: str) -> list[str]:
-    """Names of the methods that fit."""
-    return [row["name"] for row in methods(model, scale=scale) if row["fits"]]
+    """Names of the methods that fit, those that would be chosen first."""
+    found = [row["name"] for row in methods(model, scale=scale) if row["fits"]]
+    chosen = [*EXACT_FIRST, ENUMERATED[0], OTHERWISE]
+    return sorted(found, key=lambda name: chosen.index(name) if name in chosen else len(chosen))
 
 
 def recipe_named(name: str) -> Explainer:

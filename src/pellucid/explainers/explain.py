@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -33,6 +34,8 @@ def explain(
     threads: int | None = None,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
+    output: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
     progress: bool | None = None,
 ) -> Any:
     """Explain what a model answers for each row, in the user's own columns.
@@ -42,8 +45,10 @@ def explain(
     model : object
         A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model, or any callable
         from a table to predictions.
-    X : table of shape (sample, feature)
-        The rows to explain: pandas, Polars, Arrow or NumPy.
+    X : table of shape (sample, feature), or path
+        The rows to explain: pandas, Polars, Arrow or NumPy. A path or pattern of Parquet, CSV or
+        Arrow files, or an Arrow dataset or reader, is streamed to `output` in bounded memory; see
+        `pellucid.explainers.streamed.job.explain_table`, which takes more settings.
     method : str or Explainer, optional
         A recipe, or its name in snake case. By default the exact method for this model, else
         enumeration of all coalitions (up to 12 features), else the best sampler.
@@ -74,12 +79,17 @@ def explain(
         Most rows the model may be asked to predict in all.
     max_seconds : float, optional
         Most wall-clock time in seconds, looked at before each batch.
+    output : path, optional
+        Where a streamed table's shares go: a ``.parquet`` file, or a folder. The same call goes on
+        where an earlier one ended. `y` is then the name of a column.
+    workers : int, optional
+        Parts of a streamed table that are worked on at once; by default one for each core.
     progress : bool, optional
         Show progress on standard error; by default on a terminal only.
 
     Returns
     -------
-    Attribution, Curve, Scores, or tuple of Curve
+    Attribution, Curve, Rules, or tuple of Curve; Job for a streamed table
         For attributions ``values`` is (sample, feature), or (sample, feature, class) for several
         classes, with base value, prediction, standard errors, inputs and provenance.
 
@@ -104,6 +114,28 @@ def explain(
     >>> pel.explain(model, X.head(3), background=X, target=2).dims
     ('sample', 'feature')
     """
+    from pellucid.explainers.streamed.job import explain_table, is_long
+
+    if is_long(X) or output is not None:
+        _streamable(X, output, max_evaluations)
+        return explain_table(
+            model,
+            X,
+            output,  # type: ignore[arg-type]
+            method=method,
+            background=background,
+            y=y,
+            target=target,
+            scale=scale,
+            budget=budget,
+            seed=seed,
+            groups=groups,
+            schema=schema,
+            workers=workers,
+            batch_size=batch_size,
+            max_seconds=max_seconds,
+            progress=progress,
+        )
     question = ask(
         model,
         X,
@@ -120,6 +152,21 @@ def explain(
         max_seconds=max_seconds,
     )
     return method_for(question, method, budget).answer(question, progress=progress)
+
+
+def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
+    from pellucid.explainers.streamed.job import is_long
+
+    if not is_long(X):
+        raise InvalidSetting(
+            "output is for tables that are streamed",
+            got=f"output={str(output)!r} and a {type(X).__name__}",
+            fix="Give the path of the table, or save what explain() returns",
+        )
+    if output is None:
+        raise InvalidSetting("A table that is streamed needs a place to go", fix="Give output=")
+    if max_evaluations is not None:
+        raise InvalidSetting("max_evaluations is not for streamed tables", fix="Give max_seconds=")
 
 
 def method_for(question: Question, method: str | Explainer | None, budget: int | None) -> Explainer:

@@ -92,9 +92,7 @@ def test_every_class_has_its_own():
 
 def test_the_strength_by_variance_is_its_definition():
     X = independent(30, 3)
-    model = GradientBoostingRegressor(n_estimators=15, random_state=0).fit(
-        X, product(X[:, [0, 1, 2]])
-    )
+    model = GradientBoostingRegressor(n_estimators=15, random_state=0).fit(X, product(X))
     recipe = VarianceInteraction(points=4)
     found = recipe.explain(model, X, seed=0)
     from pellucid.maths.grids import quantile_grid

@@ -14,7 +14,7 @@ from pellucid.core.curve import Curve
 from pellucid.core.errors import InvalidSetting
 from pellucid.display import figure, lines
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, counted, measured, method_name, shorten, unique
+from pellucid.display.words import brief, counted, measured, method_name, percent, shorten, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -23,6 +23,12 @@ TAKES = ("curve",)
 
 HEIGHT = 300
 """Pixels of the frame of a curve along numbers."""
+
+ITSELF = "▸"
+"""Before the category that a single row has."""
+
+FEW_LINES = 10
+"""Up to so many profiles of single rows are drawn bold."""
 
 DASHES = ([1, 0], [8, 3], [2, 2], [8, 2, 2, 2])
 """How several curves in one frame are told apart, beside their names."""
@@ -60,24 +66,38 @@ def chart(
 
     Notes
     -----
-    Where fewer than five rows (and fewer than half the usual number) lie near a point, the line is
-    pale and dashed: there the model guesses. Categories are points with ranges.
+    Where fewer than five rows (and fewer than half the usual number) lie near a point, or a fifth
+    of the rows or more have no like there (`Curve.extrapolated`), the line is pale and dashed:
+    there the model guesses. So are lines of single rows, where the row has no like. Categories are
+    points with ranges. Where a row itself stands (`Curve.own`) its line has a dot.
     """
     figure.check_width(width)
     curves = [lines.one_class(one, class_) for one in (explanation, *others)]
     _check_together(curves)
     if others:
         curves = [lines.centred(one) for one in curves]
-    unit, name = measured(explanation, class_), shorten(explanation.feature)
+    unit, name = _unit(explanation, class_), shorten(explanation.feature)
     draw = _categories if explanation.categorical else _numbers
     return figure.finish(
         draw(curves, palette(theme), unit, name, width),
-        question=f"How does the {unit.removeprefix('the ')} change along {name}?",
+        question=f"How does the {unit.removeprefix('the ').split(', ')[0]} change along {name}?",
         reading=_reading(curves),
         alternative=_alternative(curves[0], unit, name),
         theme=theme,
         width=width,
     )
+
+
+def _unit(curve: Curve, class_: Label | None) -> str:
+    """What is drawn, in words."""
+    unit, params = measured(curve, class_), curve.params
+    if params.get("derivative"):
+        return f"slope of the {unit.removeprefix('the ')}, for 1 more of {shorten(curve.feature)}"
+    if not params.get("centred"):
+        return unit
+    anchor = params.get("anchor")
+    start = "the first point" if anchor is None else shorten(anchor)
+    return f"{unit}, less that at {start}"
 
 
 def _check_together(curves: Sequence[Curve]) -> None:
@@ -109,7 +129,8 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
     )
     title = f"{unit}, mean 0" if len(curves) > 1 else unit
     y = alt.Y("y:Q", title=title, axis=axis, scale=alt.Scale(domain=domain, nice=False))
-    grid = np.concatenate([np.asarray(one.grid, dtype=float) for one in curves])
+    ends = [part for one in curves for part in (one.grid, _owners(one)[0])]
+    grid = np.concatenate([np.asarray(part, dtype=float) for part in ends])
     scale = alt.Scale(domain=figure.span(grid, room=(0.02, 0.02)), nice=False)
     x_axis = alt.Axis(format=figure.number_format(grid), grid=False)
     x = alt.X("x:Q", title=name, axis=x_axis, scale=scale)
@@ -123,7 +144,9 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
         else:
             layers += _rows(one, colours.missing)
     for i, one in enumerate(named):
-        layers += _one(one, looks, i, name, forms)
+        owners = len(_owners(one)[0])
+        layers += [] if owners > 1 else _one(one, looks, i, name, forms)
+        layers += [_dots(one, looks.paint[i], colours, name, forms)] if owners else []
     return alt.layer(*(layer.encode(x=x, y=y) for layer in layers)).properties(height=HEIGHT)
 
 
@@ -166,33 +189,77 @@ def _looks(curves: Sequence[Curve], colours: Palette) -> Looks:
 
 def _extent(curve: Curve) -> list[np.ndarray]:
     limits = lines.limits(curve)
-    return [lines.middle(curve), lines.thinned(lines.single_rows(curve)).ravel(), *(limits or ())]
+    rows = lines.thinned(lines.single_rows(curve)).ravel()
+    return [lines.middle(curve), rows, _owners(curve)[1], *(limits or ())]
+
+
+def _owners(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Where the rows that are drawn stand themselves."""
+    x, y = lines.own_points(curve)
+    some = lines.kept(lines.single_rows(curve)) if len(x) else np.empty(0, dtype=int)
+    return x[some], y[some]
 
 
 def _rows(curve: Curve, paint: str) -> list[Any]:
-    """Thin lines of single rows."""
+    """Thin lines of single rows, paler and dashed where they have no like."""
     import altair as alt
 
-    grid, rows = np.asarray(curve.grid, dtype=float), lines.thinned(lines.single_rows(curve))
+    rows, outside = lines.single_rows(curve), lines.outside(curve)
     if not len(rows):
         return []
-    long = {"x": np.tile(grid, len(rows)), "y": rows.ravel()}
-    long["line"] = np.repeat(np.arange(len(rows)), len(grid))
-    thin = alt.Chart(figure.table(long)).mark_line(color=paint, strokeWidth=0.8, opacity=0.35)
-    return [thin.encode(detail="line:N")]
+    grid, own = np.asarray(curve.grid, dtype=float), lines.own_points(curve)
+    sound, guesses = ({name: [] for name in ("x", "y", "line", "run")} for _ in range(2))
+    for number, row in enumerate(lines.kept(rows)):
+        here = (own[0][row], own[1][row]) if len(own[0]) else (np.nan, np.nan)
+        x, y, guess = lines.through(grid, rows[row], outside[row], *here)
+        for run, (places, doubtful) in enumerate(lines.runs(y, guess)):
+            long = guesses if doubtful else sound
+            long["x"] += x[places].tolist()
+            long["y"] += y[places].tolist()
+            long["line"] += [number] * len(places)
+            long["run"] += [run] * len(places)
+    bold = len(own[0]) > 0 and len(rows) <= FEW_LINES
+    looks = (
+        (sound, {"opacity": 0.8 if bold else 0.35}),
+        (guesses, {"opacity": 0.45 if bold else 0.2, "strokeDash": [2, 3]}),
+    )
+    return [
+        alt.Chart(figure.table(long))
+        .mark_line(color=paint, strokeWidth=1.8 if bold else 0.8, **look)
+        .encode(detail=["line:N", "run:N"])
+        for long, look in looks
+        if long["x"]
+    ]
+
+
+def _dots(curve: Curve, paint: str, colours: Palette, name: str, forms: tuple[str, str]) -> Any:
+    """A dot on each line, where the row itself stands."""
+    import altair as alt
+
+    some = lines.kept(lines.single_rows(curve))
+    x, y = _owners(curve)
+    labels = [shorten((curve.coords or {})["sample"][row]) for row in some]
+    dots = alt.Chart(figure.table({"x": x, "y": y, "row": labels})).transform_filter(
+        "isValid(datum.x) && isValid(datum.y)"
+    )
+    size = 90 if len(some) == 1 else 30
+    told = figure.tooltip(("row", "row"), ("x", name, forms[0]), ("y", "as it is", forms[1]))
+    return dots.mark_circle(
+        color=paint, size=size, opacity=1, stroke=colours.background, strokeWidth=1
+    ).encode(tooltip=told)
 
 
 def _one(curve: Curve, looks: Looks, i: int, name: str, forms: tuple[str, str]) -> list[Any]:
     """A named curve: band, line, where it guesses, and what each point says."""
     import altair as alt
 
-    grid, paint = np.asarray(curve.grid, dtype=float), looks.paint[i]
-    line, limits = lines.middle(curve), lines.limits(curve)
+    paint, limits = looks.paint[i], lines.limits(curve)
+    grid, line, guesses = lines.course(curve)
     marks = []
     if limits is not None:
         band = alt.Chart(figure.table({"x": grid, "y": limits[0], "high": limits[1]}))
         marks.append(band.mark_area(color=paint, opacity=0.18).encode(y2="high:Q"))
-    for run, guess in lines.runs(line, lines.unsupported(curve)):
+    for run, guess in lines.runs(line, guesses):
         method = [looks.name[i]] * len(run)
         part = alt.Chart(figure.table({"x": grid[run], "y": line[run], "method": method}))
         if len(run) == 1:
@@ -218,6 +285,10 @@ def _points_that_tell(curve: Curve, method: str, name: str, forms: tuple[str, st
     if curve.weight is not None:
         columns["rows"] = curve.weight
         told.append(("rows", "rows nearby"))
+    if curve.extrapolated is not None:
+        share = curve.extrapolated if curve.extrapolated.ndim == 1 else lines.outside(curve).mean(0)
+        columns["outside"] = [percent(part) for part in share]
+        told.append(("outside", "rows without a like here"))
     mark = alt.Chart(figure.table(columns)).mark_point(filled=True, size=120, opacity=0)
     return mark.encode(tooltip=figure.tooltip(*told))
 
@@ -251,6 +322,9 @@ def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str,
         labels = [
             f"{label} ({int(weight):,})" for label, weight in zip(labels, first.weight, strict=True)
         ]
+    own = lines.own_points(first)[0]
+    if len(own) == 1 and np.isfinite(own[0]):
+        labels[int(own[0])] = f"{ITSELF} {labels[int(own[0])]}"
     order = np.argsort(-np.nan_to_num(lines.middle(first), nan=-np.inf), kind="stable")
     behind = context(curves)
     named = [one for one in curves if one not in behind]
@@ -330,19 +404,32 @@ def _reading(curves: Sequence[Curve]) -> str:
         said.append(f"{what}: {banded.band_meaning or 'the interval the method gave'}.")
     rowed = next((one for one in curves if "sample" in one.dims), None)
     if rowed is not None:
-        total = rowed.values.shape[rowed.dims.index("sample")]
-        shown = min(lines.MOST_LINES, total)
-        thin = f"{shown} of {total:,}" if shown < total else f"{total}"
-        thin = f"Thin lines: {thin} single rows"
-        thin += "." if context(curves) else "; thick line: their mean."
-        pale = "Pale range" if context(curves) else "Range"
-        said.append(f"{pale}: the middle 80 % of single rows." if categorical else thin)
+        said += _of_rows(rowed, bool(context(curves)))
     if any(one.weight is not None for one in curves):
         said.append("In brackets: rows." if categorical else "Grey bars: where the rows lie.")
-    if any(lines.unsupported(one).any() for one in curves):
+    few = any(lines.sparse(one).any() for one in curves)
+    foreign = any(lines.foreign(one).any() or lines.outside(one).any() for one in curves)
+    if few or foreign:
         sign = "Hollow" if categorical else "Dashed and pale"
-        said.append(f"{sign}: too few rows, the model guesses.")
+        why = ["too few rows"] * few + ["values that such rows do not have"] * foreign
+        said.append(f"{sign}: {' or '.join(why)}, the model guesses.")
     return " ".join(said) or f"Made by {method_name(curves[0].method)}."
+
+
+def _of_rows(curve: Curve, behind: bool) -> list[str]:
+    """What the lines or ranges of single rows are."""
+    total = curve.values.shape[curve.dims.index("sample")]
+    shown, own = min(lines.MOST_LINES, total), lines.own_points(curve)[0]
+    marked = np.isfinite(own).any()
+    if total == 1:
+        sign = ITSELF if curve.categorical else "Dot"
+        return ["One row."] + [f"{sign}: the row as it is."] * bool(marked)
+    if curve.categorical:
+        return [f"{'Pale range' if behind else 'Range'}: the middle 80 % of single rows."]
+    thin = f"{shown} of {total:,}" if shown < total else f"{total}"
+    if len(own):
+        return [f"Lines: {thin} single rows.", "Dots: the rows as they are."]
+    return [f"Thin lines: {thin} single rows" + ("." if behind else "; thick line: their mean.")]
 
 
 def _alternative(curve: Curve, unit: str, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pellucid.core.attribution import Attribution
@@ -53,7 +55,7 @@ def ranked(attribution: Attribution) -> dict[str, int]:
 
 
 def verdict(
-    single: dict[str, int], together: dict[str, int], groups: dict[str, tuple[str, ...]]
+    single: dict[str, int], together: dict[str, int], groups: Mapping[str, tuple[str, ...]]
 ) -> str:
     """Whether the order changes, and where the groups stand in each."""
     owner = {column: name for name, held in groups.items() for column in held}

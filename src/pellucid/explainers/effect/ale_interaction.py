@@ -36,6 +36,9 @@ BAND = (
 MOST_PAIRS = 200
 """Pairs that are looked at without being named."""
 
+NOTHING = 1e-12
+"""A double difference smaller than this part of the output is rounding, and taken as zero."""
+
 MOVES = 2**16
 """Steps over cells that are asked about at once."""
 
@@ -192,7 +195,8 @@ def _differences(
     found = []
     for some in slices(len(row), MOVES):
         said = moving.outputs(pair, row[some], corners[some])
-        found.append((said[:, 3] - said[:, 2]) - (said[:, 1] - said[:, 0]))
+        twice = (said[:, 3] - said[:, 2]) - (said[:, 1] - said[:, 0])
+        found.append(np.where(np.abs(twice) > NOTHING * np.abs(said).max(), twice, 0.0))
     return np.concatenate(found)
 
 

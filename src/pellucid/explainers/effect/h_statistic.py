@@ -146,9 +146,8 @@ class HStatistic(Explainer):
 
     def _share(self, alone: np.ndarray, whole: np.ndarray, size: np.ndarray) -> np.ndarray:
         part, all_ = np.sqrt((alone**2).mean(axis=0)), np.sqrt((whole**2).mean(axis=0))
-        if not self.normalised:
-            return np.where(part > size, part, 0.0)
-        return np.where(all_ > size, part / np.where(all_ > size, all_, 1.0), 0.0)
+        scale = np.where(all_ > size, all_, 1.0) if self.normalised else 1.0
+        return np.where(part > size, part / scale, 0.0)
 
 
 def _attribution(

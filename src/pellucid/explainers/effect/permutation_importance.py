@@ -234,8 +234,8 @@ def _judged(
         base = metric.terms(answer, own)
         changed = np.stack([metric.terms(answer, each) for each in moved]) - base
         return float(changed.mean()), paired_error(changed, given)
-    whole = [metric.value(answer, each) for each in moved]
-    value = float(np.mean(whole)) - metric.value(answer, own)
+    before = metric.value(answer, own)
+    value = float(np.mean([metric.value(answer, each) - before for each in moved]))
     if np.array_equal(moved, np.broadcast_to(own, moved.shape)):
         return value, 0.0
 

@@ -10,7 +10,7 @@ from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import Draw, doubling
 from pellucid.maths.coalitions import antithetic_orders, distinct, prefixes
-from pellucid.maths.draws import mean_and_error
+from pellucid.maths.shapley_regression import widening
 
 LEAST = 8
 """Pairs of orders in the first stage: fewer tell too little of their own error to stop."""
@@ -62,6 +62,7 @@ class PermutationSHAP(Sampler):
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
     paper = "doi:10.1007/s10115-013-0679-x"
     cost = "budget × background rows, per row"
+    takes_groups = True
 
     def sample(self, question: Question, players: int) -> Draw:
         most = (self.budget - 2) // (2 * (players - 1))
@@ -88,6 +89,8 @@ def _walks(orders: np.ndarray) -> Draw:
         whole = np.broadcast_to(odd[:, :1, None], (len(odd), count, 1, odd.shape[2]))
         path = np.concatenate([-whole, sign[:count] * odd[:, place[:count]], whole], axis=2)
         added = np.take_along_axis(np.diff(path, axis=2), rank[None, :count, :, None], axis=2)
-        return mean_and_error(added)
+        variance = added.var(axis=1, ddof=1)
+        variance += (variance.mean(axis=1, keepdims=True) - variance) / count
+        return added.mean(axis=1), widening(count**2 / (count - 1)) * np.sqrt(variance / count)
 
     return Draw(met, tuple(orders_after), shares)

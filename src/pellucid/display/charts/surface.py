@@ -1,0 +1,301 @@
+"""Surface: how the output moves with two features together, in colours around a middle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.core.axes import Label
+from pellucid.core.curve import GRIDS, Curve
+from pellucid.core.errors import AxisError
+from pellucid.display import figure, lines
+from pellucid.display.theme import WIDTH, Palette, palette
+from pellucid.display.words import (
+    brief,
+    cells,
+    counted,
+    datum,
+    measured,
+    method_name,
+    shorten,
+    signed,
+    unique,
+)
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TAKES = ("curve",)
+
+AXES = ("point", "other point")
+
+HEIGHT, CELL = 320, 26
+"""Pixels of the frame along numbers, and of a category along the side."""
+
+STRONGEST = 0.98
+"""The share of rows whose distance from the middle the colours tell apart."""
+
+STROKES = 48
+"""Diagonals behind the field, seen where it is blank."""
+
+PURE = "ale_interaction"
+"""The method whose surface has a middle of zero: what two columns do beyond each alone."""
+
+
+def chart(
+    explanation: Curve,
+    *,
+    class_: Label | None = None,
+    theme: str = "light",
+    width: int = WIDTH,
+) -> alt.LayerChart:
+    """A field of colours over two features; points that no row lies near are hatched.
+
+    Parameters
+    ----------
+    explanation : Curve
+        Axes ``point`` and ``other point``, and perhaps ``class``.
+    class_ : label, optional
+        The class to draw; needed where there are several.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+
+    Raises
+    ------
+    AxisError
+        If the curve runs along one feature only.
+
+    Notes
+    -----
+    Each point colours the rectangle of what lies nearest to it. The palest colour is zero for
+    ALE, and the mean over rows for any other surface; the strongest is for the distance from it
+    that 98 % of the rows keep within, and beyond. The highest and the lowest point are marked with
+    their numbers.
+    """
+    figure.check_width(width)
+    if explanation.other is None:
+        raise AxisError(
+            "A surface needs two features",
+            got=f"a curve along {explanation.feature!r}",
+            fix="Draw it as kind='curve'",
+        )
+    found = _upright(lines.one_class(explanation, class_, AXES))
+    colours, unit = palette(theme), measured(explanation, class_)
+    names = shorten(found.feature), shorten(str(found.other))
+    pure = found.method == PURE
+    question = f"What do {names[0]} and {names[1]} do together?"
+    if not pure:
+        question = (
+            f"How does the {unit.removeprefix('the ')} change along {names[0]} and {names[1]}?"
+        )
+    return figure.finish(
+        _drawn(found, colours, unit, names),
+        question=question,
+        reading=_reading(found, pure),
+        alternative=_alternative(found, unit, names),
+        theme=theme,
+        width=width,
+    )
+
+
+def _upright(curve: Curve) -> Curve:
+    """The curve with the axes in their order."""
+    if curve.dims == AXES:
+        return curve
+    band = None if curve.band is None else curve.band.swapaxes(1, 2)
+    return replace(curve, dims=AXES, values=curve.values.T, band=band, coords=None)
+
+
+def _other(curve: Curve) -> Any:
+    """The grid of the other feature."""
+    assert curve.other_grid is not None
+    return curve.other_grid
+
+
+def _known(curve: Curve) -> np.ndarray:
+    """At which points there are rows and a number."""
+    rows = np.ones(curve.values.shape) if curve.weight is None else curve.weight
+    known = np.isfinite(curve.values)
+    return known & (rows > 0) if (known & (rows > 0)).any() else known
+
+
+def _middle(curve: Curve) -> float:
+    if curve.method == PURE:
+        return 0.0
+    known = _known(curve)
+    weight = None if curve.weight is None or not curve.weight[known].any() else curve.weight[known]
+    return float(np.average(curve.values[known], weights=weight))
+
+
+def _reach(curve: Curve) -> float:
+    """The distance from the middle that has the strongest colour."""
+    known = _known(curve)
+    apart = np.abs(curve.values[known] - _middle(curve))
+    rows = np.ones(len(apart)) if curve.weight is None else curve.weight[known]
+    order = np.argsort(apart)
+    within = np.cumsum(rows[order])
+    strongest = float(apart[order][np.searchsorted(within, STRONGEST * within[-1])])
+    return strongest or float(apart.max()) or abs(_middle(curve)) or 1.0
+
+
+def _strokes(curve: Curve) -> dict[str, Any]:
+    """Even diagonals across the whole frame."""
+    start = np.linspace(-1, 1, STROKES, endpoint=False)[1:]
+    left, right = np.maximum(start, 0.0), np.minimum(start + 1.0, 1.0)
+    (x0, *_, x1), (y0, *_, y1) = (_edges(curve, dim) for dim in AXES)
+    return {
+        "left": x0 + left * (x1 - x0),
+        "right": x0 + right * (x1 - x0),
+        "low": y0 + (left - start) * (y1 - y0),
+        "high": y0 + (right - start) * (y1 - y0),
+    }
+
+
+def _edges(curve: Curve, dim: str) -> np.ndarray:
+    """Where the rectangles of the points end."""
+    _, grid, categorical = (getattr(curve, field) for field in GRIDS[dim])
+    if categorical:
+        return np.arange(len(grid) + 1.0)
+    grid = np.asarray(grid, dtype=float)
+    if len(grid) == 1:
+        reach = abs(grid[0]) / 2 or 0.5
+        return np.array([grid[0] - reach, grid[0] + reach])
+    return np.concatenate([grid[:1], grid[1:] / 2 + grid[:-1] / 2, grid[-1:]])
+
+
+def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str]) -> Any:
+    import altair as alt
+
+    known, columns = _known(curve), _rectangles(curve)
+    middle, reach = _middle(curve), _reach(curve)
+    scale = alt.Scale(
+        domain=[middle - reach, middle, middle + reach],
+        range=[colours.lowers, colours.background, colours.raises],
+        interpolate="lab",
+        clamp=True,
+    )
+    legend = alt.Legend(
+        title=unit, format=figure.digits(curve.values[known]), gradientLength=HEIGHT // 2
+    )
+    x, y = (_axis(curve, dim, name) for dim, name in zip(AXES, names, strict=True))
+    told = [("first", names[0]), ("second", names[1]), ("exact", unit)]
+    told += [(field, field) for field in ("band", "rows") if field in columns]
+    table = figure.table(columns)
+    base = alt.Chart(table).encode(
+        x=alt.X("left:Q", **x), x2="right:Q", y=alt.Y("low:Q", **y), y2="high:Q"
+    )
+    field = base.transform_filter("datum.known").mark_rect(strokeWidth=0)
+    blank = base.transform_filter("!datum.known")
+    layers: list[Any] = [
+        alt.Chart(figure.table(_strokes(curve)))
+        .mark_rule(color=colours.missing, strokeWidth=1, opacity=0.5)
+        .encode(x=alt.X("left:Q", **x), x2="right:Q", y=alt.Y("low:Q", **y), y2="high:Q"),
+        blank.mark_rect(color=colours.grid, opacity=0.3).encode(tooltip=figure.tooltip(*told)),
+        field.encode(
+            color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=figure.tooltip(*told)
+        ),
+    ]
+    extremes = alt.Chart(table).transform_filter("datum.mark != ''")
+    layers.append(
+        extremes.mark_text(fontSize=12, fontWeight="bold", color=colours.text).encode(
+            x=alt.X("middle:Q", **x), y=alt.Y("centre:Q", **y), text="mark:N"
+        )
+    )
+    height = CELL * len(_other(curve)) if curve.other_categorical else HEIGHT
+    return alt.layer(*layers).properties(height=max(height, 120))
+
+
+def _axis(curve: Curve, dim: str, name: str) -> dict[str, Any]:
+    """Title, scale and labels of one side."""
+    import altair as alt
+
+    edges = _edges(curve, dim)
+    _, grid, categorical = (getattr(curve, field) for field in GRIDS[dim])
+    scale = alt.Scale(domain=[edges[0], edges[-1]], nice=False, zero=False)
+    if not categorical:
+        axis = alt.Axis(format=figure.number_format(edges), grid=False)
+        return {"title": name, "axis": axis, "scale": scale}
+    labels = unique(grid, 22)
+    level = dim != "point" or sum(7 * cells(label) + 12 for label in labels) < WIDTH - 200
+    axis = alt.Axis(
+        values=[i + 0.5 for i in range(len(labels))],
+        tickCount=len(labels),
+        labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[floor(datum.value)]",
+        labelAngle=0 if level else -45,
+        grid=False,
+        ticks=False,
+    )
+    return {"title": name, "axis": axis, "scale": scale}
+
+
+def _rectangles(curve: Curve) -> dict[str, Any]:
+    """One rectangle for each two points."""
+    known, values = _known(curve), curve.values
+    across, up = _edges(curve, "point"), _edges(curve, "other point")
+    i, j = (part.ravel() for part in np.indices(values.shape))
+    seen = np.where(known, values, np.nan)
+    marks = np.full(values.size, "", dtype=object)
+    if np.ptp(values[known]) > 0:
+        for place in (int(np.nanargmax(seen)), int(np.nanargmin(seen))):
+            marks[place] = signed(values.flat[place])
+    columns: dict[str, Any] = {
+        "left": across[i],
+        "right": across[i + 1],
+        "low": up[j],
+        "high": up[j + 1],
+        "middle": across[i] / 2 + across[i + 1] / 2,
+        "centre": up[j] / 2 + up[j + 1] / 2,
+        "value": values.ravel(),
+        "known": known.ravel(),
+        "mark": marks,
+        "exact": [
+            signed(v) if k else "no rows" for v, k in zip(values.flat, known.flat, strict=True)
+        ],
+        "first": [datum(curve.grid[a]) for a in i],
+        "second": [datum(_other(curve)[b]) for b in j],
+    }
+    if curve.band is not None:
+        low, high = curve.band.reshape(2, -1)
+        columns["band"] = [f"{brief(a)} to {brief(b)}" for a, b in zip(low, high, strict=True)]
+    if curve.weight is not None:
+        columns["rows"] = [f"{count:.0f}" for count in curve.weight.flat]
+    return columns
+
+
+def _reading(curve: Curve, pure: bool) -> str:
+    known, said = _known(curve), []
+    if pure:
+        said.append("Beyond what each does alone.")
+    said.append(
+        f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; in numbers: the highest "
+        "and the lowest."
+    )
+    if curve.band is not None and pure:
+        away = ((curve.band[0] > 0) | (curve.band[1] < 0))[known]
+        said.append(f"At {int(away.sum())} of {len(away)} points the 95 % interval leaves out 0.")
+    if not known.all():
+        said.append("Hatched: no rows nearby, nothing to go by.")
+    return " ".join(said)
+
+
+def _alternative(curve: Curve, unit: str, names: tuple[str, str]) -> str:
+    known = _known(curve)
+    seen = np.where(known, curve.values, np.nan)
+    said = (
+        f"Field of the {unit.removeprefix('the ')} over {names[0]} and {names[1]} "
+        f"({method_name(curve.method)}), {counted(int(known.sum()), 'point')} with rows of "
+        f"{known.size}."
+    )
+    if np.nanmax(seen) == np.nanmin(seen):
+        return f"{said} It is {brief(np.nanmax(seen))} everywhere."
+    ends = []
+    for word, place in (("Highest", np.nanargmax(seen)), ("lowest", np.nanargmin(seen))):
+        a, b = np.unravel_index(int(place), seen.shape)
+        first, second = datum(curve.grid[a]), datum(_other(curve)[b])
+        ends.append(f"{word} {brief(seen[a, b])} at {names[0]} {first}, {names[1]} {second}")
+    return f"{said} {', '.join(ends)}."

@@ -1,0 +1,44 @@
+"""``pel.explain`` takes the path of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+
+import pellucid as pel
+from pellucid.core.errors import InvalidSetting
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[RandomForestRegressor, Path]:
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(500, 3)), columns=list("abc"))
+    path = tmp_path_factory.mktemp("long") / "rows.parquet"
+    X.to_parquet(path, row_group_size=200, index=False)
+    return RandomForestRegressor(5, random_state=0).fit(X, X.a * X.b), path
+
+
+def test_what_is_written_is_what_explain_returns(
+    table: tuple[RandomForestRegressor, Path], tmp_path: Path
+) -> None:
+    model, path = table
+    job = pel.explain(model, path, output=tmp_path / "shares.parquet", workers=2, seed=0)
+    assert job.rows == 500
+    written = pd.read_parquet(tmp_path / "shares.parquet")
+    whole = pel.explain(model, pd.read_parquet(path))
+    assert written[list("abc")].to_numpy() == pytest.approx(whole.values, abs=1e-12)
+
+
+def test_what_cannot_be_streamed_is_said(
+    table: tuple[RandomForestRegressor, Path], tmp_path: Path
+) -> None:
+    model, path = table
+    with pytest.raises(InvalidSetting, match="output="):
+        pel.explain(model, path)
+    with pytest.raises(InvalidSetting, match="path of the table"):
+        pel.explain(model, pd.read_parquet(path), output=tmp_path / "x.parquet")
+    with pytest.raises(InvalidSetting, match="max_seconds"):
+        pel.explain(model, path, output=tmp_path / "x.parquet", max_evaluations=5)
