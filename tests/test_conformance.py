@@ -22,6 +22,7 @@ PERMUTES = "it compares predictions with the answers of several rows, which one 
 EXCUSES: dict[tuple[str, str], str] = {
     ("partial_dependence", "rows_together_equal_rows_apart"): GLOBAL,
     ("ale", "rows_together_equal_rows_apart"): GLOBAL,
+    ("ale_interaction", "rows_together_equal_rows_apart"): GLOBAL,
     ("permutation_importance", "rows_together_equal_rows_apart"): GLOBAL,
     ("partial_dependence_importance", "rows_together_equal_rows_apart"): GLOBAL,
     ("h_statistic", "rows_together_equal_rows_apart"): GLOBAL,

@@ -64,7 +64,7 @@ def test_the_make_commands_are_there_and_the_demo_runs_again_without_a_network(
     if not (environment / "base").exists():
         pytest.skip("this environment was not made by make, so make demo would install it anew")
     copy = tmp_path / "clone"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "*cache*"))
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "*cache*", "results"))
     run = subprocess.run(
         ["make", "demo", f"VENV={environment}", "PIP_NO_INDEX=1"],
         cwd=copy,
@@ -95,6 +95,13 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows["disease"] = disease
     rows[:200].to_csv(tmp_path / "training.csv", index=False)
     rows[200:].to_csv(tmp_path / "held_out.csv", index=False)
+    features = rows.drop(columns="disease")
+    features[disease == 1].to_csv(tmp_path / "refused.csv", index=False)
+    features[disease == 0].to_csv(tmp_path / "accepted.csv", index=False)
+    (tmp_path / "rows").mkdir()
+    for part in range(2):
+        some = features[part::2].rename_axis("row_id").reset_index()
+        some.to_parquet(tmp_path / "rows" / f"{part}.parquet", index=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -103,13 +110,16 @@ def test_the_command_line_examples_run(files: Path) -> None:
     from pellucid.cli.app import run
 
     given = commands(README, "pellucid")
-    assert {words[1] for words in given} == {"report", "explain", "show", "methods"}
+    assert {words[1] for words in given} == {
+        *("report", "explain", "show", "methods", "reasons", "compare"),
+    }
     for words in given:
         try:
             run(words[1:])
         except SystemExit as stop:
             assert stop.code in (0, None), words  # noqa: PT017 - the code is the outcome
-    for made in ("report.html", "shares.parquet", "shares.pel", "shares.svg"):
+    written = ("report.html", "shares.parquet", "shares.pel", "shares.svg", "compare.svg")
+    for made in (*written, "reasons.parquet", "shares/_SUCCESS.json"):
         assert (files / made).stat().st_size > 500
 
 

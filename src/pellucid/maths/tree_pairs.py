@@ -28,7 +28,7 @@ def pair_values(program, table, tree, value, own, rows, other, share, gains, gai
     line there is. Returns the work: how often a background row met a test, and what else it took.
     """
     depth, width, behind = program.tree_depth[tree], value.shape[1], other.shape[1]
-    lists = np.empty((depth + 1) * behind, dtype=np.int32)  # of background rows
+    lists = np.empty((depth + 1) * behind + 1, dtype=np.int32)  # of background rows
     lists[:behind] = np.arange(behind)
     works = np.empty((depth, 4), dtype=np.int64)  # under way: test, what, and a list
     before = np.empty((depth, width))  # sums when that began
@@ -116,13 +116,8 @@ def _those(test, table, other, left, mine, again, lists, low, high, end):  # typ
 
     Those for whom the player is the row's already, by a test above, follow the row: they stay out.
     """
-    start, cut, missing, slot, bit = (
-        test.table_start,
-        test.cut,
-        test.missing_code,
-        test.slot,
-        test.bit,
-    )
+    start, cut, missing = test.table_start, test.cut, test.missing_code
+    slot, bit = test.slot, test.bit
     for i in range(low, high):
         b = lists[i]
         code = other[slot, b]

@@ -24,7 +24,7 @@ TAKES = ("curve",)
 HEIGHT = 300
 """Pixels of the frame of a curve along numbers."""
 
-ITSELF = "▸"
+ITSELF = "→"
 """Before the category that a single row has."""
 
 FEW_LINES = 10

@@ -271,11 +271,14 @@ def _reading(curve: Curve, pure: bool) -> str:
     known, said = _known(curve), []
     if pure:
         said.append("Beyond what each does alone.")
-    said.append(
-        f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; in numbers: the highest "
-        "and the lowest."
-    )
-    if curve.band is not None and pure:
+    if np.ptp(curve.values[known]) == 0:
+        said.append(f"It is {brief(curve.values[known][0])} everywhere.")
+    else:
+        said.append(
+            f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; in numbers: the "
+            "highest and the lowest."
+        )
+    if curve.band is not None and pure and curve.values.any():
         away = ((curve.band[0] > 0) | (curve.band[1] < 0))[known]
         said.append(f"At {int(away.sum())} of {len(away)} points the 95 % interval leaves out 0.")
     if not known.all():

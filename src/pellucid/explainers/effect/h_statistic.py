@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import ClassVar
 
@@ -130,8 +130,7 @@ class HStatistic(Explainer):
         rows = question.reference(self.max_background or (BY_TREES if by_trees else BY_ASKING))
         if route is None or not by_trees:
             return AskedEffects(question=question, rows=rows, columns=columns), len(rows)
-        route.rows = rows
-        return TreeEffects(route=route, columns=columns), len(rows)
+        return TreeEffects(route=replace(route, rows=rows), columns=columns), len(rows)
 
     def _strength(self, effects: Effects, selection: np.ndarray, columns: int) -> np.ndarray:
         """H of each column or pair, (term, output)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import ClassVar
 
@@ -88,9 +88,10 @@ class VarianceInteraction(Explainer):
             route = None
         rows = question.reference(self.max_background or (BY_TREES if route else BY_ASKING))
         found = grids(question, self.feature, rows, self.points)
-        surfaces = _by_asking(question, rows, found) if route is None else _by_trees(route, found)
-        if route is not None:
-            route.rows = rows
+        if route is None:
+            surfaces = _by_asking(question, rows, found)
+        else:
+            surfaces = _by_trees(replace(route, rows=rows), found)
         value = _strengths(surfaces(np.arange(len(rows))), found)
         rng, few = question.rng("rows"), min(len(rows), DRAWN)
         draws = [
