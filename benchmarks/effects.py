@@ -32,8 +32,8 @@ COLUMNS, POINTS, REPEATS = 20, 50, 5
 SETTING = (
     "{rows:,} rows × 20 normal columns; LightGBM with 200 trees of 31 leaves and scikit-learn's "
     "histogram boosting of the same size. One thread, processor time, the best of {turns} turns, "
-    "peers in turn with ours; compiled code is warm. Peers that grow with the number of features or "
-    "repeats are timed on one of them and multiplied."
+    "peers in turn with ours; compiled code is warm. Peers that grow with the number of features "
+    "or repeats are timed on one of them and multiplied."
 )
 
 Work = Callable[[], Any]

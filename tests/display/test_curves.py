@@ -223,3 +223,95 @@ def test_calibration_of_one_bin_and_of_missing_shares_is_drawn():
     assert to_svg(calibration.chart(curve([0.5], [0.5], feature=calibration.FEATURE, weight=[3])))
     gone = curve([np.nan, 0.4], [0.2, 0.6], feature=calibration.FEATURE)
     assert "1 point." in calibration.chart(gone).to_dict()["description"]
+
+
+def dashed(spec: dict, dash: list[int]) -> list[dict]:
+    return [
+        row
+        for layer in spec["layer"]
+        if isinstance(layer["mark"], dict) and layer["mark"].get("strokeDash") == dash
+        for row in rows_of(layer)
+    ]
+
+
+def test_where_rows_have_no_like_the_line_is_dashed_and_said_to_guess():
+    share = np.array([0.5, 0.3] + [0.0] * 8 + [0.19])
+    spec = picture.chart(curve(GRID, GRID, extrapolated=share)).to_dict()
+    assert [r["x"] for r in dashed(spec, [3, 5])] == [0, 1, 2]
+    assert "Dashed and pale: values that such rows do not have" in subtitle(spec)
+    assert "too few rows" not in subtitle(spec)
+
+
+def test_a_line_of_a_single_row_is_dashed_where_that_row_has_no_like():
+    outside = np.stack([GRID > 7, GRID < 0])
+    made = curve(
+        np.stack([GRID, -GRID]),
+        GRID,
+        dims=("sample", "point"),
+        coords={"sample": ["up", "down"]},
+        extrapolated=outside,
+    )
+    spec = picture.chart(made).to_dict()
+    pale = dashed(spec, [2, 3])
+    assert [r["x"] for r in pale] == [7, 8, 9, 10]
+    assert {r["line"] for r in pale} == {1}
+
+
+def profile(rows: int, **fields):
+    values = np.outer(np.arange(1, rows + 1), GRID**2)
+    return curve(
+        values,
+        GRID,
+        method="ceteris_paribus",
+        dims=("sample", "point"),
+        coords={"sample": [f"row {i}" for i in range(rows)]},
+        own=np.full(rows, 2.5),
+        own_values=6.25 * np.arange(1, rows + 1),
+        **fields,
+    )
+
+
+def test_a_profile_leads_through_the_row_itself():
+    spec = picture.chart(profile(1)).to_dict()
+    line = [(r["x"], r["y"]) for r in rows_of(spec) if "method" in r]
+    assert (2.5, 6.25) in line
+    assert [(r["x"], r["y"], r["row"]) for r in rows_of(spec) if "row" in r] == [
+        (2.5, 6.25, "row 0")
+    ]
+    assert "One row. Dot: the row as it is." in subtitle(spec)
+
+
+def test_profiles_of_several_rows_are_drawn_without_their_mean():
+    spec = picture.chart(profile(3)).to_dict()
+    assert not [r for r in rows_of(spec) if "method" in r]
+    through = {(r["x"], r["y"]) for r in rows_of(spec) if "line" in r}
+    assert {(2.5, 6.25), (2.5, 12.5), (2.5, 18.75)} <= through
+    assert "Lines: 3 single rows. Dots: the rows as they are." in subtitle(spec)
+
+
+def test_the_category_that_a_single_row_has_is_marked():
+    made = curve(
+        [[0.2, 0.5]],
+        ["rent", "own"],
+        categorical=True,
+        dims=("sample", "point"),
+        coords={"sample": ["me"]},
+        own=[1.0],
+        own_values=[0.5],
+    )
+    spec = picture.chart(made).to_dict()
+    assert {r["label"] for r in rows_of(spec) if "label" in r} == {"rent", "→ own"}
+    assert "→: the row as it is." in subtitle(spec)
+
+
+def test_slopes_and_centred_lines_say_what_they_are():
+    from dataclasses import replace
+
+    for params, words in (
+        ({"derivative": True}, "slope of the probability of malignant, for 1 more of mean radius"),
+        ({"centred": True, "anchor": 3}, "probability of malignant, less that at 3"),
+    ):
+        made = curve(GRID, GRID)
+        made = replace(made, provenance=replace(made.provenance, params=params))
+        spec = picture.chart(made).to_dict()
+        assert spec["layer"][0]["encoding"]["y"]["title"] == words

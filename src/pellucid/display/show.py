@@ -16,6 +16,7 @@ from pellucid.core.reasons import Reasons
 from pellucid.core.registry import modules
 from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
+from pellucid.core.terms import members
 from pellucid.display import figure
 from pellucid.display.theme import WIDTH
 
@@ -176,7 +177,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     additive = explanation.base is not None and explanation.output is not None
     if "row" in options or (not several and (rows == 1 or (rows == 0 and additive))):
         return "waterfall"
-    if explanation.player == "term" and not several:
+    terms = explanation.features if explanation.player == "term" else ()
+    if not several and any(len(parts) > 1 for parts in members(terms)):
         return "interactions"
     return "beeswarm" if rows and not several else "bar"
 

@@ -43,8 +43,8 @@ PULL = 1.0
 STEPS = 6
 """Steps of the search: further ones do not make values more accurate."""
 
-LOGITS = -9.0, 4.0
-"""The range of the logit of a relevance."""
+LOGITS = -7.0, 4.0
+"""The range of the logit of a relevance: less would drown in rounding, more would overflow."""
 
 NODES = 16
 """Nodes of the quadrature over the size of a product: exact up to 32 players."""

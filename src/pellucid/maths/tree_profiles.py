@@ -280,6 +280,7 @@ def _walk(owner, parent, arrays, deepest, lines, pieces, codes, own, out):  # ty
     rows, width = codes.shape[1], value.shape[1]
     arena = np.empty((2, (deepest + 1) * rows + 1), dtype=np.int32)
     frames = np.empty((deepest + 2, 6), dtype=np.int64)
+    room = np.empty(rows, dtype=np.int32)
     known = np.empty(deepest + 1, dtype=np.int64)
     below = np.full(len(lines), -1, dtype=np.int64)
     reachable, all_nodes = pieces[4], np.ones(len(owner), dtype=np.bool_)
@@ -302,7 +303,15 @@ def _walk(owner, parent, arrays, deepest, lines, pieces, codes, own, out):  # ty
             for w in range(width):
                 k = output[tree] + w
                 _note(
-                    entries, value[node, w], known[:count], below, lines, pieces, own[k], out[:, k]
+                    entries,
+                    value[node, w],
+                    known[:count],
+                    below,
+                    lines,
+                    pieces,
+                    own[k],
+                    out[:, k],
+                    room,
                 )
             below[known[:count]] = -1
     for player in range(len(lines) - 1):
@@ -362,23 +371,32 @@ def players_on_path(leaf, owner, parent, known, below):  # type: ignore[no-untyp
 
 
 @fast
-def _note(entries, value, known, below, lines, pieces, own, out):  # type: ignore[no-untyped-def]
-    """Note a leaf's steps for the rows that reach it."""
+def _note(entries, value, known, below, lines, pieces, own, out, rows):  # type: ignore[no-untyped-def]
+    """Note a leaf's steps for the rows that reach it; those that are there as they are come last,
+    player by player, so that one line is written at a time."""
     start, step_line, change, whole, _ = pieces
+    count = 0
     for entry in entries:
         row, player = entry & ROW_MASK, (entry >> ROW_BITS) - 1
         if player >= 0:
             node = below[player]
             for step in range(start[node], start[node + 1]):
                 out[step_line[step], row] += value * change[step]
-            continue
-        own[row] += value
-        for player in known:
-            node = below[player]
-            begin = start[node]
-            if whole[node]:
-                begin += 1
-            else:
-                out[lines[player], row] -= value
-            for step in range(begin, start[node + 1]):
-                out[step_line[step], row] += value * change[step]
+        else:
+            rows[count] = row
+            count += 1
+    for place in range(count):
+        own[rows[place]] += value
+    for player in known:
+        node = below[player]
+        begin = start[node]
+        if whole[node]:
+            begin += 1
+        else:
+            first = lines[player]
+            for place in range(count):
+                out[first, rows[place]] -= value
+        for step in range(begin, start[node + 1]):
+            line, part = step_line[step], value * change[step]
+            for place in range(count):
+                out[line, rows[place]] += part

@@ -6,6 +6,7 @@ import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 
+import pellucid as pel
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.explainers.effect.h_statistic import HStatistic
 from pellucid.explainers.effect.partial_dependence_importance import PartialDependenceImportance
@@ -169,3 +170,9 @@ def test_wrong_settings_are_refused():
         VarianceInteraction(feature="x0").explain(product, X)
     with pytest.raises(UnknownName, match="x3"):
         HStatistic(feature="x33").explain(product, X)
+
+
+def test_pairs_without_single_columns_are_drawn_as_bars():
+    found = HStatistic(kind="pair").explain(product, independent(20), seed=0)
+    drawn = pel.show(found).to_dict()
+    assert drawn == pel.show(found, kind="bar").to_dict()

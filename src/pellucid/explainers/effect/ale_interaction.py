@@ -22,7 +22,13 @@ from pellucid.explainers.effect.grid import (
     surface,
     usable,
 )
-from pellucid.explainers.effect.steps import Moving, Steps, between_edges, between_levels
+from pellucid.explainers.effect.steps import (
+    Moving,
+    Steps,
+    between_edges,
+    between_levels,
+    double_difference,
+)
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
@@ -192,10 +198,12 @@ def _differences(
     row = there[one.row[met[0]]]
     ends = [one.low[met[0]], one.high[met[0]], two.low[met[1]], two.high[met[1]]]
     corners = np.stack([*(ends[i] for i in (0, 2, 0, 3, 1, 2, 1, 3))], axis=1).reshape(-1, 4, 2)
+    if moving.adds_up:
+        return moving.crossed_twice(pair, row, (one.gap[met[0]], two.gap[met[1]]), corners)
     found = []
     for some in slices(len(row), MOVES):
         said = moving.outputs(pair, row[some], corners[some])
-        twice = (said[:, 3] - said[:, 2]) - (said[:, 1] - said[:, 0])
+        twice = double_difference(said)
         found.append(np.where(np.abs(twice) > NOTHING * np.abs(said).max(), twice, 0.0))
     return np.concatenate(found)
 

@@ -93,6 +93,28 @@ class Moving:
         self._route.hold_to(own[1:] - own[:1], found[:1], own)
         return found
 
+    def crossed_twice(
+        self,
+        columns: tuple[int, int],
+        row: np.ndarray,
+        gaps: tuple[np.ndarray, np.ndarray],
+        codes: np.ndarray,
+    ) -> np.ndarray:
+        """Double difference of the output, (step, output), over the corners `codes` (step, 4, 2) of
+        a cell of two columns, in the order of `double_difference`; where the output `adds_up`."""
+        assert self._route is not None
+        sides, places = [], []
+        for gap, corners in zip(gaps, (codes[:, ::2, 0], codes[:, :2, 1]), strict=True):
+            different, first = np.unique(gap, return_index=True)
+            sides.append(corners[first].T)
+            places.append(np.searchsorted(different, gap))
+        found = self._route.crossed_twice(
+            columns, row, (places[0], places[1]), (sides[0], sides[1])
+        )
+        own = self._question.predict(self._moved(columns, row[:1], codes[:1]))
+        self._route.hold_to(double_difference(own[None]), found[:1], own)
+        return found
+
     def outputs(self, columns: Sequence[int], row: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """The output when `columns` of a row take other codes together.
 
@@ -128,6 +150,12 @@ class Moving:
         found = np.repeat(self._rows[row], codes.shape[1], axis=0)
         found[:, list(columns)] = codes.reshape(len(found), -1)
         return found
+
+
+def double_difference(outputs: np.ndarray) -> np.ndarray:
+    """From the corners (step, 4, output) before and beyond the second gap, first with the first
+    column before its own, then beyond it."""
+    return (outputs[:, 3] - outputs[:, 2]) - (outputs[:, 1] - outputs[:, 0])
 
 
 def differences(moving: Moving, column: int, steps: Steps, there: np.ndarray) -> np.ndarray:

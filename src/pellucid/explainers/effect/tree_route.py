@@ -175,6 +175,35 @@ class TreeRoute:
         self.question.work.advance(2 * len(row))
         return self.question.shares(change[:, self.question.columns])
 
+    def crossed_twice(
+        self,
+        columns: tuple[int, int],
+        row: np.ndarray,
+        gaps: tuple[np.ndarray, np.ndarray],
+        sides: tuple[np.ndarray, np.ndarray],
+    ) -> np.ndarray:
+        """Double differences of the prediction, (crossing, output), as `crossed` for two columns,
+        with the codes (2, gap) on the sides of the gaps of each."""
+        from pellucid.maths.tree_double_crossings import double_crossings
+        from pellucid.maths.tree_profiles import plan
+
+        ready = plan(self.trees, self.origin, list(columns))
+        first, second = (
+            (self.forced(column, side[0]), self.forced(column, side[1]))
+            for column, side in zip(columns, sides, strict=True)
+        )
+        change = double_crossings(
+            self.trees,
+            ready,
+            self.codes,
+            row,
+            gaps,
+            (first, second),
+            threads=self.question.threads,
+        )
+        self.question.work.advance(4 * len(row))
+        return self.question.shares(change[:, self.question.columns])
+
     def shuffled(
         self, sets: Sequence[np.ndarray], given: Sequence[np.ndarray]
     ) -> Iterator[tuple[slice, np.ndarray]]:

@@ -16,7 +16,13 @@ from pellucid.core.provenance import Provenance
 from pellucid.core.terms import term
 from pellucid.engine.work import slices
 from pellucid.explainers.effect.grid import Features, Grid, checked_features, chosen, grids
-from pellucid.explainers.effect.h_statistic import BY_ASKING, BY_TREES, DRAWN, DRAWS
+from pellucid.explainers.effect.h_statistic import (
+    BY_ASKING,
+    BY_TREES,
+    DRAWN,
+    DRAWS,
+    NOTHING,
+)
 from pellucid.explainers.effect.tree_route import TreeRoute, tree_route
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
@@ -120,7 +126,9 @@ def _strengths(surfaces: Sequence[np.ndarray], found: Sequence[Grid]) -> np.ndar
             _importance(surface, first.categorical),
             _importance(surface.swapaxes(0, 1), second.categorical),
         )
-        strengths.append(sum(_deviation(each) for each in along) / 2)
+        strength = sum(_deviation(each) for each in along) / 2
+        rounding = NOTHING * np.abs(surface).max(axis=(0, 1))
+        strengths.append(np.where(strength > rounding, strength, 0.0))
     return np.array(strengths)
 
 
