@@ -115,7 +115,7 @@ def profiles(name: str, model: Any, X: pd.DataFrame, y: np.ndarray, turns: int) 
     note = f"{within} the 1 s aimed at; biggest difference {gap:.0e}; with a band over rows"
     what = f"all {COLUMNS} columns, {POINTS} points, {name}"
     return [
-        line(f"partial dependence, {what}", (ours_pdp, one * COLUMNS), sklearn, 200, note),
+        line(f"partial dependence, {what}", (ours_pdp, one * COLUMNS), sklearn, None, note),
         line(f"ICE, {what}", (ours_ice, one * COLUMNS), sklearn, None, "every curve is kept"),
     ]
 

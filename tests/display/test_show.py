@@ -102,9 +102,10 @@ def test_the_folder_is_the_registry():
         "reasons",
         "rules",
         "scores",
+        "surface",
         "waterfall",
     }
-    assert kinds("curve") == ("calibration", "curve")
+    assert kinds("curve") == ("calibration", "curve", "surface")
 
 
 def test_no_global_state_of_altair_changes():

@@ -86,7 +86,7 @@ def test_a_surface_is_no_line_and_a_line_no_surface():
     [
         surface(np.zeros((3, 3))),
         surface(np.where(VALUES == 3, np.nan, VALUES)),
-        surface(VALUES * 1e300, other_grid=[-1e308, 0, 1e308]),
+        surface(VALUES * 1e300, other_grid=[-1e300, 0, 1e300]),
         surface(VALUES[:, :1], other_grid=[20]),
         surface(VALUES, weight=np.zeros((3, 3))),
         surface(VALUES, method="partial_dependence"),

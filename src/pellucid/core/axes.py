@@ -45,7 +45,9 @@ def check_axes(
         )
     checked = {}
     for dim, length in zip(dims, shape, strict=True):
-        labels = tuple(as_label(label) for label in coords[dim])
+        labels = tuple(coords[dim])
+        if not set(map(type, labels)) <= {str, int, bool}:
+            labels = tuple(map(as_label, labels))
         if len(labels) != length:
             raise AxisError(
                 f"{owner}: axis {dim!r} has {length} places",

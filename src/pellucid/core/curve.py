@@ -243,14 +243,13 @@ class Curve(Explanation):
         cls, fields: dict[str, Any], arrays: dict[str, np.ndarray], provenance: Provenance
     ) -> Curve:
         known = {name for names in GRIDS.values() for name in names}
-        along = {name: value for name, value in fields.items() if name in known}
+        given: dict[str, Any] = {name: fields[name] for name in known & set(fields)} | arrays
         return cls(
             dims=tuple(fields["dims"]),
             coords=fields["coords"],
             band_meaning=fields["band_meaning"],
             provenance=provenance,
-            **along,
-            **arrays,
+            **given,
         )
 
     def _columns(self) -> dict[str, np.ndarray]:

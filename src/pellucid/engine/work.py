@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ class Work:
         Most wall-clock time.
     advance : callable
         Told how many rows are done.
+    numpy : Mapping of str to str
+        What numpy does about overflow and the like while the model predicts: what the user has
+        set, whatever a method has set for itself.
     """
 
     batch_size: int = BATCH_ROWS
@@ -36,6 +40,7 @@ class Work:
     advance: Callable[[int], None] = field(default=lambda done: None)
     evaluations: int = 0
     started: float = field(default_factory=time.perf_counter)
+    numpy: dict[str, Any] = field(default_factory=lambda: dict(np.geterr()))
 
     def __post_init__(self) -> None:
         if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size < 1:
@@ -85,7 +90,8 @@ class Work:
         parts = []
         for rows in slices(len(codes), self.batch_size):
             self.spend(rows.stop - rows.start)
-            part = f(codes[rows])
+            with np.errstate(**self.numpy):
+                part = f(codes[rows])
             if not np.all(np.isfinite(part)):
                 bad = rows.start + int(np.argwhere(~np.isfinite(part))[0][0])
                 raise CannotExplain(

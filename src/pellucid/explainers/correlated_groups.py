@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.core.errors import InvalidSetting, MissingValues, UnknownName
 from pellucid.core.seeds import generator
 from pellucid.data.schema import Schema
 from pellucid.data.table import Table
@@ -57,6 +57,8 @@ def correlated_groups(
     ------
     UnknownName, InvalidSetting
         If the measure or the threshold cannot be used.
+    MissingValues
+        If there are infinite values, and the measure is Pearson's.
 
     Notes
     -----
@@ -85,6 +87,13 @@ def correlated_groups(
         )
     table = Table.of(X, schema=schema)
     codes = table.codes
+    infinite = np.isinf(codes).any(axis=0)
+    if measure == "pearson" and infinite.any():
+        raise MissingValues(
+            "Infinite values have no linear correlation",
+            got=[table.names[j] for j in np.flatnonzero(infinite)],
+            fix="Use measure='spearman', which compares ranks",
+        )
     if len(codes) > ROWS:
         codes = codes[np.sort(generator(0, "association").choice(len(codes), ROWS, replace=False))]
     named = np.array(

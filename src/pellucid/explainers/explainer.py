@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
+
+import numpy as np
 
 from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.core.explanation import Explanation
@@ -113,13 +116,33 @@ class Explainer(Recipe, ABC):
             )
         with show_progress(self.name(), self.work(question), progress) as advance:
             question.work.advance = advance
-            found = self.compute(question)
+            with within_float64(type(self).__name__, question.model):
+                found = self.compute(question)
         made = question.provenance(self.name(), self.params())
         if self.measures is not None:
             made = replace(made, scale=self.measures, target=None)
         if isinstance(found, tuple):
             return tuple(_made(each, made) for each in found)
         return _made(found, made)
+
+
+@contextmanager
+def within_float64(method: str, model: Model) -> Iterator[None]:
+    """Refuse numbers that grow beyond what float64 holds, instead of going on with infinity.
+
+    Raises
+    ------
+    CannotExplain
+    """
+    try:
+        with np.errstate(over="raise"):
+            yield
+    except FloatingPointError as error:
+        raise CannotExplain(
+            f"The outputs of {model.name} are too large for {method}",
+            got=str(error),
+            fix="Scale the output, such as by its standard deviation",
+        ) from error
 
 
 def _made(explanation: Explanation, made: Any) -> Explanation:

@@ -90,7 +90,8 @@ class Question:
 
     def encode(self, codes: np.ndarray) -> np.ndarray:
         """What the last estimator sees for coded rows, shape (row, encoded column)."""
-        return self.model.encode(self.table.native(codes))
+        with np.errstate(**self.work.numpy):
+            return self.model.encode(self.table.native(codes))
 
     @property
     def player_names(self) -> tuple[str, ...]:
@@ -201,10 +202,11 @@ class Question:
         error : array of shape (sample, player, output), optional
             Standard errors; zero where exact.
         """
-        if not np.all(np.isfinite(values)):
+        finite = np.isfinite(values)
+        if not finite.all() or not np.isfinite(self.output - base).all():
             raise CannotExplain(
                 f"The shares of {self.model.name} are not finite numbers",
-                got=f"{int((~np.isfinite(values)).sum())} of {values.size}",
+                got=f"{int((~finite).sum())} of {values.size}",
                 fix="The model's outputs are too large to be averaged: scale or clip them",
             )
         dims: tuple[str, ...] = ("sample", "feature")
@@ -342,7 +344,7 @@ def _scale(model: Model, scale: str) -> str:
 def _outputs(
     model: Model, table: Table, scale: str, target: Any
 ) -> tuple[list[int], tuple[Label, ...], bool]:
-    width = model.predict(table.take([0]).native(), scale).shape[1]
+    width = _width(model, table, scale)
     if model.task != "classification" or model.classes is None:
         if target is None:
             return list(range(width)), tuple(range(width)), False
@@ -366,6 +368,13 @@ def _outputs(
     if width > 1:
         return [place], (target,), False
     return [0], (target,), place == 0 and len(classes) == 2
+
+
+def _width(model: Model, table: Table, scale: str) -> int:
+    """How many outputs there are; the model is asked only where its classes do not tell."""
+    if model.classes is not None and (scale == "probability" or len(model.classes) == 2):
+        return 1 if len(model.classes) == 2 else len(model.classes)
+    return model.predict(table.take([0]).native(), scale).shape[1]
 
 
 def _answers(y: Any, rows: int) -> np.ndarray:

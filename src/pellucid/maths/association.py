@@ -96,9 +96,11 @@ def _numbers(codes: np.ndarray, ranks: bool) -> np.ndarray:
 def _correlation(values: np.ndarray) -> np.ndarray:
     if len(values) < FEWEST:
         return np.eye(values.shape[1])
-    centred = values - values.mean(axis=0)
+    largest = np.abs(values).max(axis=0, initial=0)
+    scaled = values / np.where(largest > 0, largest, 1.0)  # squares of 1e300 do not exist
+    centred = scaled - scaled.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
-    varies = size > 1e-12 * np.abs(values).max(axis=0, initial=0)
+    varies = size > 1e-12
     unit = np.where(varies, centred / np.where(varies, size, 1.0), 0.0)
     strength = np.clip(np.abs(unit.T @ unit), 0, 1)
     np.fill_diagonal(strength, 1.0)

@@ -62,7 +62,7 @@ def crossings(
 @fast
 def _cross(trees, owner, arrays, codes, row, first, low, high, change):  # type: ignore[no-untyped-def]
     """Add what each tree that has a test inside a gap says of its crossings, which are in order."""
-    root, output, left, right, value = arrays[:5]
+    root, output, _, _, value = arrays[:5]
     slot, cut, missing_code, table_start, table = arrays[5:]
     split = np.empty(low.shape[1], dtype=np.bool_)
     for tree in trees:

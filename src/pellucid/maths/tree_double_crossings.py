@@ -57,7 +57,8 @@ def double_crossings(
         some = slice(start, start + BLOCK)
         found = np.zeros((len(row[some]), len(forest.base)))
         first = np.searchsorted(cell[some], np.arange(low[0].shape[1] * wide + 1))
-        _cross(ready.tested, ready.owner, ready.arrays, codes, row[some], first, ends, found)
+        here = np.ascontiguousarray(codes[:, row[some]])
+        _cross(ready.tested, ready.owner, ready.arrays, here, first, ends, found)
         return found
 
     change = np.empty((len(row), len(forest.base)))
@@ -66,7 +67,7 @@ def double_crossings(
 
 
 @fast
-def _cross(trees, owner, arrays, codes, row, first, ends, change):  # type: ignore[no-untyped-def]
+def _cross(trees, owner, arrays, codes, first, ends, change):  # type: ignore[no-untyped-def]
     """Add what each tree with tests inside both gaps of a cell says of its crossings."""
     root, output, value = arrays[0], arrays[1], arrays[4]
     one = np.empty(ends[0].shape[1], dtype=np.bool_)
@@ -79,9 +80,7 @@ def _cross(trees, owner, arrays, codes, row, first, ends, change):  # type: igno
             for other in np.flatnonzero(two):
                 cell = gap * len(two) + other
                 for step in range(first[cell], first[cell + 1]):
-                    a, b, c, d = _corners(
-                        root[tree], owner, arrays, codes, row[step], ends, gap, other
-                    )
+                    a, b, c, d = _corners(root[tree], owner, arrays, codes, step, ends, gap, other)
                     if a != b or c != d:
                         for w in range(value.shape[1]):
                             twice = (value[d, w] - value[c, w]) - (value[b, w] - value[a, w])

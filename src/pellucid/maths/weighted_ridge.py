@@ -57,6 +57,11 @@ def weighted_ridge(
         How often each of so many groups of consecutive draws is taken in each redraw; draws left
         over at the end, fewer than there are groups, or one more, are taken once.
 
+    Raises
+    ------
+    FloatingPointError
+        If targets are too large to be squared.
+
     Notes
     -----
     The error is the sandwich with leverage-corrected residuals (HC3). It holds for draws whose
@@ -81,6 +86,8 @@ def weighted_ridge(
     slope = np.linalg.solve(gram, whole[:, 1:, 1 + columns :])
     inverse = np.linalg.inv(gram)
     squares = _squares(design, target, weight, share, middle, level, slope, inverse)
+    if not np.isfinite(squares).all():
+        raise FloatingPointError("overflow in the squares of targets")
     total, missed, alone = squares[:, :3].transpose(1, 0, 2)
     varies = total > 1e-24 * weight.sum(axis=1, keepdims=True)
     safe = np.where(varies, total, 1.0)

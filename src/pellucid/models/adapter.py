@@ -253,13 +253,19 @@ class Model(ABC):
         except PellucidError:
             raise
         except REFUSALS as error:
-            text = str(error).strip().split("\n")[0] or type(error).__name__
+            text = _first_line(error)
             kind: type[InvalidData] = InvalidData
             if "NaN" in text or "infinity" in text:
                 kind = MissingValues
             elif "could not convert string" in text:
                 kind = WrongType
             raise kind(f"{self.name} refused the data", got=text) from error
+        except Exception as error:  # whatever a model raises
+            raise CannotExplain(
+                f"{self.name} failed while it was asked",
+                got=f"{type(error).__name__}: {_first_line(error)}",
+                fix="The error above, which is the model's own, says where",
+            ) from error
 
     def _finish(self, out: Any, height: int) -> np.ndarray:
         """The answer as float64 `(sample, output)`, or the error that says what came back."""
@@ -327,3 +333,7 @@ def positions(wanted: tuple[str, ...], given: tuple[str, ...], name: str) -> lis
             fix="Drop the columns that are not known (the target among them), add the missing ones",
         )
     return [given.index(column) for column in wanted]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

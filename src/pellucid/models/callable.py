@@ -16,6 +16,7 @@ TASKS = ("classification", "regression", "outlier")
 SCALES = ("probability", "logit", "log", "raw", "path length")
 PROBED = 3  # rows
 SUM_TO_ONE = 1e-5  # the rounding of float32 probabilities
+STEADY = 1e-6  # relative: how far two answers to one row may differ by rounding
 
 
 class CallableModel(Model):
@@ -41,7 +42,7 @@ class CallableModel(Model):
     -----
     A function without `task`, `classes` and `scale` is asked about up to three rows first, by
     `check` or by `predict`; until then it counts as regression. Of two classes the second is
-    explained.
+    explained. `check` asks about one row twice, and notes it if the answers differ.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class CallableModel(Model):
         self.classes = tuple(classes) if classes is not None else _labels(function)
         sure = self.classes is not None or _is_proba(function) or scale in ("probability", "logit")
         self._open = task is None and scale is None and not sure
+        self._steady = False
+        self._outputs_given: int | None = None
         self._become(task or ("classification" if sure else "regression"), scale)
 
     @property
@@ -91,7 +94,10 @@ class CallableModel(Model):
     def check(self, X: Any) -> tuple[str, ...]:
         if self._open:
             self._learn(X)
-        return super().check(X)
+        done = super().check(X)
+        if not self._steady:
+            self._repeat(X)
+        return done
 
     def _become(self, task: Task, returns: str | None) -> None:
         self.task = task
@@ -109,9 +115,28 @@ class CallableModel(Model):
         if _is_distribution(out):
             self._become("classification", None)
 
+    def _repeat(self, X: Any) -> None:
+        """Ask about the first row twice: an explanation takes answers for facts."""
+        X, _ = self._arrange(X)
+        row = frames.take(X, np.arange(1))
+        first, second = (self._ask(self._outputs, row, self.scales[0]) for _ in range(2))
+        self._steady = True
+        apart = float(np.abs(first - second).max())
+        if apart > STEADY * max(1.0, float(np.abs(first).max())):
+            self.notes += (
+                f"The model gave two answers to the same row, {apart:.3g} apart: it is not "
+                "deterministic, so values hold only as far as its answers do.",
+            )
+
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         out = self._finish(self.source(frames.as_given(X)), frames.height(X))
         self._expect(out)
+        if self._outputs_given not in (None, out.shape[1]):
+            raise CannotExplain(
+                f"{self.name} changes the number of its outputs from call to call",
+                got=f"{out.shape[1]} for {len(out)} rows, and {self._outputs_given} before",
+            )
+        self._outputs_given = out.shape[1]
         if self.task == "classification" and out.shape[1] > 1:
             self.classes = self.classes or tuple(range(out.shape[1]))
             if out.shape[1] == 2:  # of two logits only the difference says anything

@@ -112,8 +112,10 @@ class Game:
         Cost: jobs × completed rows, in calls of about `batch_size` rows. Coalitions that say the
         same of two explained rows are evaluated once.
         """
+        if not len(samples):
+            return np.zeros((0, self.output.shape[1]))
         width = self.removal.width
-        parts = [np.zeros((0, self.output.shape[1]))]
+        parts = []
         for some in slices(len(samples), JOBS):
             own, known = self.rows[samples[some]], inside[some]
             first, place = _distinct(own, known) if self._alike else (slice(None), slice(None))

@@ -27,6 +27,7 @@ from sklearn.inspection import partial_dependence as sklearn_partial_dependence
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
 from pellucid.core.errors import NotAdditive
 from pellucid.explainers.effect import forced, h_statistic, permutation_importance, steps
@@ -51,6 +52,13 @@ RECIPES = (
     HStatistic(kind="pair", max_background=12),
     VarianceInteraction(points=3, max_background=20),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads that wait for each other on a busy machine cost more than these small models."""
+    with threadpool_limits(1):
+        yield
 
 
 @contextmanager

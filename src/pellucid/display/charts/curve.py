@@ -208,7 +208,8 @@ def _rows(curve: Curve, paint: str) -> list[Any]:
     if not len(rows):
         return []
     grid, own = np.asarray(curve.grid, dtype=float), lines.own_points(curve)
-    sound, guesses = ({name: [] for name in ("x", "y", "line", "run")} for _ in range(2))
+    sound: dict[str, list[float]] = {name: [] for name in ("x", "y", "line", "run")}
+    guesses: dict[str, list[float]] = {name: [] for name in sound}
     for number, row in enumerate(lines.kept(rows)):
         here = (own[0][row], own[1][row]) if len(own[0]) else (np.nan, np.nan)
         x, y, guess = lines.through(grid, rows[row], outside[row], *here)

@@ -149,10 +149,10 @@ def _strokes(curve: Curve) -> dict[str, Any]:
     left, right = np.maximum(start, 0.0), np.minimum(start + 1.0, 1.0)
     (x0, *_, x1), (y0, *_, y1) = (_edges(curve, dim) for dim in AXES)
     return {
-        "left": x0 + left * (x1 - x0),
-        "right": x0 + right * (x1 - x0),
-        "low": y0 + (left - start) * (y1 - y0),
-        "high": y0 + (right - start) * (y1 - y0),
+        "left": x0 * (1 - left) + x1 * left,
+        "right": x0 * (1 - right) + x1 * right,
+        "low": y0 * (1 - left + start) + y1 * (left - start),
+        "high": y0 * (1 - right + start) + y1 * (right - start),
     }
 
 
@@ -236,20 +236,20 @@ def _axis(curve: Curve, dim: str, name: str) -> dict[str, Any]:
 def _rectangles(curve: Curve) -> dict[str, Any]:
     """One rectangle for each two points."""
     known, values = _known(curve), curve.values
+    i, j = (part.ravel().tolist() for part in np.indices(values.shape))
     across, up = _edges(curve, "point"), _edges(curve, "other point")
-    i, j = (part.ravel() for part in np.indices(values.shape))
     seen = np.where(known, values, np.nan)
     marks = np.full(values.size, "", dtype=object)
     if np.ptp(values[known]) > 0:
         for place in (int(np.nanargmax(seen)), int(np.nanargmin(seen))):
             marks[place] = signed(values.flat[place])
     columns: dict[str, Any] = {
-        "left": across[i],
-        "right": across[i + 1],
-        "low": up[j],
-        "high": up[j + 1],
-        "middle": across[i] / 2 + across[i + 1] / 2,
-        "centre": up[j] / 2 + up[j + 1] / 2,
+        "left": across[:-1][i],
+        "right": across[1:][i],
+        "low": up[:-1][j],
+        "high": up[1:][j],
+        "middle": (across[:-1] / 2 + across[1:] / 2)[i],
+        "centre": (up[:-1] / 2 + up[1:] / 2)[j],
         "value": values.ravel(),
         "known": known.ravel(),
         "mark": marks,
@@ -298,7 +298,7 @@ def _alternative(curve: Curve, unit: str, names: tuple[str, str]) -> str:
         return f"{said} It is {brief(np.nanmax(seen))} everywhere."
     ends = []
     for word, place in (("Highest", np.nanargmax(seen)), ("lowest", np.nanargmin(seen))):
-        a, b = np.unravel_index(int(place), seen.shape)
+        a, b = divmod(int(place), seen.shape[1])
         first, second = datum(curve.grid[a]), datum(_other(curve)[b])
         ends.append(f"{word} {brief(seen[a, b])} at {names[0]} {first}, {names[1]} {second}")
     return f"{said} {', '.join(ends)}."

@@ -17,8 +17,10 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, WrongTarget
 from pellucid.core.seeds import generator
 from pellucid.data.schema import Schema
+from pellucid.data.table import Table
 from pellucid.engine.progress import progress as show_progress
 from pellucid.explainers.effect.judged import Asked, checked_metric, metric_for
+from pellucid.explainers.explainer import within_float64
 from pellucid.explainers.question import Question, ask
 from pellucid.explainers.settings import whole_number
 from pellucid.maths.losses import METRICS, Metric
@@ -107,9 +109,10 @@ def drop_column(
     complaint = chosen.refuses(answer, predicted[0])
     if complaint is not None:
         raise WrongTarget(f"{chosen.words} {complaint}")
-    base = chosen.value(answer, predicted[0])
     sign = -1.0 if chosen.rising else 1.0
-    found = [_rise(chosen, answer, predicted[0], each) for each in predicted[1:]]
+    with within_float64("drop_column", question.model):
+        base = chosen.value(answer, predicted[0])
+        found = [_rise(chosen, answer, predicted[0], each) for each in predicted[1:]]
     said = "fall" if chosen.rising else "rise"
     question.note(
         f"Each value is the {said} of the cross-validated {chosen.words} when the model is trained "
@@ -170,7 +173,8 @@ def loco(
     chosen = METRICS["mae"] if name is METRICS["mse"] else name
     answer, predicted = _crossed(question, tried, folds, chosen, progress)
     sign = -1.0 if chosen.rising else 1.0
-    terms = [sign * chosen.terms(answer, each) for each in predicted]
+    with within_float64("loco", question.model):
+        terms = [sign * chosen.terms(answer, each) for each in predicted]
     base = terms[0] if not chosen.rising else 1.0 + terms[0]
     question.note(
         f"Each value is how much more the row's {chosen.words} is when the model is trained, on "
@@ -201,6 +205,7 @@ def _prepared(
     answers = np.asarray(y)
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
+    Table.of(X, schema=schema)  # a table that cannot be read is refused in its own words
     learner = getattr(model, "source", model)
     fitted = refitted(learner, X, answers)
     question = ask(fitted, X, y=answers, groups=groups, seed=seed, schema=schema)

@@ -15,7 +15,7 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.core.provenance import Provenance
 from pellucid.core.terms import term
 from pellucid.engine.work import slices
-from pellucid.explainers.effect.grid import Features, Grid, checked_features, chosen, grids
+from pellucid.explainers.effect.grid import Features, Grid, checked_features, chosen, grids, usable
 from pellucid.explainers.effect.h_statistic import (
     BY_ASKING,
     BY_TREES,
@@ -27,6 +27,9 @@ from pellucid.explainers.effect.tree_route import TreeRoute, tree_route
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
+
+PAIRS_ASKED, PAIRS_OF_TREES = 500, 5000
+"""Pairs that are looked at without being named, where the model is asked and where it is read."""
 
 Surfaces = Callable[[np.ndarray], list[np.ndarray]]
 """From places of rows to the partial dependence on each pair, (point, point, output)."""
@@ -93,6 +96,7 @@ class VarianceInteraction(Explainer):
         if route is not None and not route.adds_up:
             route = None
         rows = question.reference(self.max_background or (BY_TREES if route else BY_ASKING))
+        self._check_pairs(usable(question, self.feature, rows), by_trees=route is not None)
         found = grids(question, self.feature, rows, self.points)
         if route is None:
             surfaces = _by_asking(question, rows, found)
@@ -116,6 +120,19 @@ class VarianceInteraction(Explainer):
         return Attribution(
             values=value, dims=dims, coords=coords, error=error, provenance=Provenance(method="")
         )
+
+    def _check_pairs(self, columns: list[int], *, by_trees: bool) -> None:
+        pairs = len(columns) * (len(columns) - 1) // 2
+        if not pairs:
+            raise InvalidSetting("A pair needs two columns with values", got=f"{len(columns)}")
+        most = PAIRS_OF_TREES if by_trees else PAIRS_ASKED
+        if self.feature is None and pairs > most:
+            raise InvalidSetting(
+                "These are too many pairs to look at unasked",
+                got=f"{pairs:,} pairs of {len(columns)} columns",
+                allowed=f"{most:,} pairs, or any number of named columns",
+                fix="Name columns with feature=",
+            )
 
 
 def _strengths(surfaces: Sequence[np.ndarray], found: Sequence[Grid]) -> np.ndarray:

@@ -105,7 +105,7 @@ class ShapleyInteractions(Explainer):
                 f"There are too many terms of {players} columns",
                 got=f"{len(named)} terms of order {self.order} or less",
                 allowed=f"at most {MOST_TERMS}",
-                fix="Take order=2, or put columns into groups=",
+                fix="Put columns into groups=" + (", or take order=2" if self.order > 2 else ""),
             )
         game = game_of(question, self.removal, self.max_background)
         values, error = game.shares(self._plan(question, players))

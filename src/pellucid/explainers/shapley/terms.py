@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.core.attribution import Attribution
-from pellucid.core.terms import term
+from pellucid.core.errors import InvalidData
+from pellucid.core.terms import TIMES, members, term
 from pellucid.explainers.question import Question
 
 
@@ -29,11 +30,22 @@ def interactions(
     values : array of shape (sample, term, output)
     base : array of shape (output,) or (sample, output)
     error : array of shape (sample, term, output), optional
+
+    Raises
+    ------
+    InvalidData
+        If a term cannot be told from a column by its name.
     """
     names = question.player_names
+    labels = [term(*(names[player] for player in held)) for held in terms]
+    if members(labels) != [tuple(held) for held in terms]:
+        raise InvalidData(
+            f"Terms are named by their columns, joined by {TIMES!r}, and here that says two things",
+            got=[name for name in names if TIMES in name],
+            fix="Rename these columns",
+        )
     size = (len(values), len(names), values.shape[2])
     found = question.attribution(np.zeros(size), base)
-    labels = [term(*(names[player] for player in held)) for held in terms]
     coords = {("term" if d == "feature" else d): found.coords[d] for d in found.dims}
     dims = tuple("term" if dim == "feature" else dim for dim in found.dims)
     if not question.many:

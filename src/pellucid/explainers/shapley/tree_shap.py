@@ -89,6 +89,8 @@ class TreeSHAP(Explainer):
                 raise InvalidSetting(
                     f"TreeSHAP has no such {name}", got=getattr(self, name), allowed=allowed
                 )
+        if self.rescaled is not None:
+            object.__setattr__(self, "laws", self.laws - {"linearity"})
 
     @property
     def labels(self) -> bool:  # type: ignore[override]
@@ -154,7 +156,7 @@ class TreeSHAP(Explainer):
         if single:
             question.note(
                 "The trees were walked in 32 bits: a share may be off by "
-                f"{number(slack)} at the very most."
+                f"{number(slack)}, by a generous estimate."
             )
         return found, slack
 

@@ -169,6 +169,8 @@ class Search:
 
     def _best(self, met: np.ndarray, left: np.ndarray) -> Conditions | None:
         """The rule that saves most bits for each row it holds for, if any saves more than none."""
+        if not self.limits:
+            return None
         facts, bins = np.asfortranarray(self.facts[left]), self.bins[left]
         known: dict[Conditions, float] = {}
         beam: list[Conditions] = [()]
