@@ -95,3 +95,16 @@ def test_what_cannot_be_is_said_in_one_paragraph(
     found, _, error = run(call, capsys)
     assert found == code
     assert words in error
+
+
+def test_the_target_may_stand_in_either_table(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.read_csv(files / "all.csv").assign(answer=0).to_csv(files / "judged.csv", index=False)
+    pd.read_csv(files / "all.csv")[:3].to_csv(files / "new.csv", index=False)
+    call = ["reasons", str(files / "m.json"), str(files / "new.csv"), "--target", "answer"]
+    call += ["-o", str(files / "x.parquet"), "--reference"]
+    assert run([*call, str(files / "judged.csv")], capsys)[0] == 0
+    code, _, error = run([*call, str(files / "all.csv")], capsys)
+    assert code == 3
+    assert "answer" in error

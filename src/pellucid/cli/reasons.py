@@ -9,7 +9,7 @@ from pellucid.cli.app import say
 from pellucid.cli.inputs import background_from, destination, model_from, rows_from
 from pellucid.core.errors import InvalidSetting
 from pellucid.core.reasons import Reasons
-from pellucid.data.files import write_parquet
+from pellucid.data.files import read_table, write_parquet
 from pellucid.data.table import Table
 from pellucid.explainers.correlated_groups import correlated_groups
 from pellucid.explainers.reason_codes import reason_codes
@@ -42,9 +42,7 @@ def run_reasons(
     """Explain the decisions on all rows and write one file, whole or not at all."""
     destination(output, SUFFIXES, model, data, reference)
     fitted, _ = model_from(model, trust)
-    table = rows_from(data, target)
-    population = background_from(reference, target)
-    assert population is not None
+    table, population = _tables(data, reference, target)
     found = reason_codes(
         fitted,
         table,
@@ -67,6 +65,16 @@ def run_reasons(
     print(f"Reasons for {len(found):,} rows, against {found.population:,} others: {output}")
     for note in found.notes:
         say(f"Note: {note}")
+
+
+def _tables(data: Path, reference: Path, target: str | None) -> tuple[Table, Table]:
+    """The rows decided on and the reference rows, without the target where they have it."""
+    table, population = background_from(data, target), background_from(reference, target)
+    assert table is not None
+    assert population is not None
+    if target is not None and table.names == read_table(data).names:
+        population = rows_from(reference, target)  # one of the two must have it
+    return table, population
 
 
 def groups_from(

@@ -139,9 +139,9 @@ def within_float64(method: str, model: Model) -> Iterator[None]:
             yield
     except FloatingPointError as error:
         raise CannotExplain(
-            f"The outputs of {model.name} are too large for {method}",
+            f"The numbers are too large for {method} of {model.name}",
             got=str(error),
-            fix="Scale the output, such as by its standard deviation",
+            fix="Scale the columns or the output, such as by their standard deviation",
         ) from error
 
 

@@ -41,7 +41,7 @@ def steady(background: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     deviation = np.where(constant, 1.0, deviation)
     standard = np.where(constant, 0.0, centred / deviation)
     correlation = standard.T @ standard / len(background)
-    singular = bool(np.linalg.eigvalsh(correlation)[0] < RIDGE)
+    singular = bool(np.linalg.eigvalsh(correlation).min(initial=np.inf) < RIDGE)
     return (
         correlation + (RIDGE * np.eye(len(correlation)) if singular else 0.0),
         deviation,

@@ -177,9 +177,12 @@ def _few(question: Question, rows: int) -> Question:
     """The question about at most `rows` of its rows, with its reference rows settled once."""
     n = len(question.table)
     if n <= rows:
-        return repeat(question, question)
+        same = repeat(question, question)
+        same.notes += question.notes
+        return same
     index = np.sort(generator(question.seed, "rows compared").choice(n, rows, replace=False))
     fewer = repeat(question, question, table=question.table.take(index))
+    fewer.notes += question.notes
     fewer.note(f"{rows:,} of {n:,} rows were drawn at random (seed {question.seed}).")
     return fewer
 

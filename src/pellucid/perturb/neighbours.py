@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pellucid.maths.spread import deviations
 from pellucid.perturb.removal import Reference, same
 
 REACH = 2.0
@@ -28,7 +29,7 @@ class Nearness:
     def __init__(self, known: Reference) -> None:
         self.named = known.kinds("categorical")
         self.seen = known.seen
-        spread = np.nanstd(np.where(np.isfinite(self.seen), self.seen, np.nan), axis=0)
+        spread = deviations(self.seen)
         self.spread = np.where(spread > 0, spread, 1.0)
         shares = [np.unique(c, return_counts=True)[1] / len(c) for c in self.seen.T]
         differ = np.array([1.0 - (share**2).sum() for share in shares])

@@ -49,6 +49,9 @@ class Tree:
         self.named = known.kinds("categorical")
         self.gaps = np.isnan(known.seen).any(axis=0)
         self.middle = np.array([_mean(column) for column in known.seen.T])
+        finite = np.isfinite(known.seen)
+        self.least = np.where(finite, known.seen, np.inf).min(axis=0)
+        self.most = np.where(finite, known.seen, -np.inf).max(axis=0)
         self.levels = [np.unique(column[~np.isnan(column)]) for column in known.seen.T]
         coded, self.origin = self._coded(known.seen)
         deviation = coded.std(axis=0)
@@ -96,12 +99,19 @@ class Tree:
             if self.named[j]:
                 parts = [column == level for level in self.levels[j]]
             else:
-                parts = [np.where(np.isnan(column), self.middle[j], column)]
+                parts = [self._number(column, j)]
             if self.gaps[j]:
                 parts.append(np.isnan(column))
             coded += parts
             origin += [j] * len(parts)
         return np.ascontiguousarray(np.array(coded, dtype=np.float64).T), np.array(origin)
+
+    def _number(self, column: np.ndarray, j: int) -> np.ndarray:
+        """Missing values in the middle, infinite ones at the end of what is seen."""
+        if self.least[j] > self.most[j]:  # no number is seen
+            return np.full(len(column), self.middle[j])
+        known = np.clip(column, self.least[j], self.most[j])
+        return np.where(np.isnan(column), self.middle[j], known)
 
 
 def _mean(column: np.ndarray) -> float:

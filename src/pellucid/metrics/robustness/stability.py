@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.core.scores import Score
 from pellucid.data.schema import Column
 from pellucid.explainers.settings import positive, whole_number
+from pellucid.maths.spread import deviations
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap
@@ -136,7 +137,7 @@ class Stability(Metric):
 def nudged(evidence: Evidence, codes: np.ndarray, noise: float) -> np.ndarray:
     """Rows whose numbers have moved by `noise` standard deviations of their column."""
     known = evidence.reference if evidence.has_reference else codes
-    moved = codes + noise * _deviations(known) * evidence.rng("noise").normal(size=codes.shape)
+    moved = codes + noise * deviations(known) * evidence.rng("noise").normal(size=codes.shape)
     for j, column in enumerate(evidence.question.table.schema.values()):
         moved[:, j] = _allowed(column, codes[:, j], moved[:, j])
     return moved
@@ -153,12 +154,3 @@ def _allowed(column: Column, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
         np.inf if column.high is None else column.high,
     )
     return np.where(np.isfinite(own), inside, own)
-
-
-def _deviations(known: np.ndarray) -> np.ndarray:
-    """Standard deviation of each column without its missing and infinite values; 0 for none."""
-    finite = np.isfinite(known)
-    count = np.maximum(finite.sum(axis=0), 1)
-    numbers = np.where(finite, known, 0.0)
-    centre = numbers.sum(axis=0) / count
-    return np.sqrt((np.where(finite, known - centre, 0.0) ** 2).sum(axis=0) / count)
