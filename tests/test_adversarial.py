@@ -24,14 +24,16 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
-from twins.shapley_enumeration import marginal_worth, shapley_values
 
 import pellucid as pel
 from pellucid.core import registry
-from pellucid.core.errors import EmptyData, PellucidError
+from pellucid.core.errors import PellucidError
 from pellucid.core.terms import folded
+from pellucid.explainers import ExactSHAP
 from pellucid.explainers.choose import PACKAGE, recipe_named
 from pellucid.explainers.explainer import Explainer
+from pellucid.perturb.removals import REMOVALS
+from twins.shapley_enumeration import marginal_worth, shapley_values
 
 Function = Callable[[Any], Any]
 NORMAL = np.random.default_rng(0).normal(size=(40, 3))
@@ -132,18 +134,17 @@ def background_is_the_row() -> Given:
 
 def a_thousand_columns() -> Given:
     rows = np.random.default_rng(1).normal(size=(12, 1000))
-    return replace(of(rows, enumerable=False), X=rows[:2], background=rows[8:11], y=product(rows)[:2])
-
-
-def a_thousand_columns_with_gaps() -> Given:
-    given = a_thousand_columns()
-    return replace(given, X=np.where(np.arange(1000) == 999, np.nan, given.X))
+    return replace(
+        of(rows, enumerable=False), X=rows[:2], background=rows[8:11], y=product(rows)[:2]
+    )
 
 
 def huge() -> Given:
     rows = column(0, np.where(NORMAL[:, 0] > 0, 1e300, -1e300))
     rows[:, 1] = np.where(NORMAL[:, 1] > 0, 1e160, 1e155)  # their squares do not exist
-    return of(rows, lambda T: np.sign(numbers(T)[:, 0]) * (numbers(T)[:, 1] > 1e158) + numbers(T)[:, 2])
+    return of(
+        rows, lambda T: np.sign(numbers(T)[:, 0]) * (numbers(T)[:, 1] > 1e158) + numbers(T)[:, 2]
+    )
 
 
 def tiny() -> Given:
@@ -218,7 +219,9 @@ def a_native_category_never_seen() -> Given:
     X = frame.astype({"home": object})[:ROWS]
     X.loc[2, "home"] = "castle"
     given = words(frame, function=model, trees=model)
-    return replace(given, X=X.astype({"home": pd.CategoricalDtype(["own", "rent", "free", "castle"])}))
+    return replace(
+        given, X=X.astype({"home": pd.CategoricalDtype(["own", "rent", "free", "castle"])})
+    )
 
 
 # Trees
@@ -236,7 +239,9 @@ def stump() -> Given:
 
 def ten_thousand_leaves() -> Given:
     rng = np.random.default_rng(3)
-    model = DecisionTreeRegressor(random_state=0).fit(rng.normal(size=(10_000, 3)), rng.random(10_000))
+    model = DecisionTreeRegressor(random_state=0).fit(
+        rng.normal(size=(10_000, 3)), rng.random(10_000)
+    )
     assert model.get_n_leaves() == 10_000
     return tree(model)
 
@@ -384,7 +389,9 @@ def recipe(name: str) -> Explainer:
 
 def explained(name: str, given: Given) -> Any:
     asked = recipe(name)
-    return asked.explain(asking(name, given), given.X, background=given.background, y=given.y, **QUIET)
+    return asked.explain(
+        asking(name, given), given.X, background=given.background, y=given.y, **QUIET
+    )
 
 
 def compared(given: Given) -> Any:
@@ -407,13 +414,23 @@ def trained_again(ask: Callable[..., Any]) -> Callable[[Given], Any]:
     return lambda given: ask(given.trees, given.X, given.y, folds=2, seed=1, progress=False)
 
 
+def removed(name: str) -> Callable[[Given], Any]:
+    return lambda given: ExactSHAP(removal=name).explain(
+        given.function, given.X, background=given.background, **QUIET
+    )
+
+
 FUNCTIONS: dict[str, tuple[str, Callable[[Given], Any]]] = {
     "compare": ("function", compared),
     "evaluate": ("function", judged),
     "reason_codes": ("function", reasoned),
     "correlated_groups": ("X", lambda given: pel.correlated_groups(given.X)),
+    "linear_groups": ("X", lambda given: pel.correlated_groups(given.X, measure="pearson")),
     "drop_column": ("trees", trained_again(pel.drop_column)),
     "loco": ("trees", trained_again(pel.loco)),
+    "no_background": ("function", lambda given: pel.explain(given.function, given.X, **QUIET)),
+    "path_dependent": ("trees", lambda given: pel.explain(given.trees, given.X, **QUIET)),
+    **{f"{name}_removal": ("function", removed(name)) for name in REMOVALS if name != "marginal"},
 }
 """What else is asked, and what it needs."""
 
@@ -431,14 +448,93 @@ def asking(name: str, given: Given) -> Any:
 def answer(name: str, given: Given) -> Any:
     return FUNCTIONS[name][1](given) if name in FUNCTIONS else explained(name, given)
 
-REFUSED: dict[str, dict[str, str]] = {}
-"""Who refuses what: methods by name (``*`` for the others), and words of the error; "" answers."""
+
+GROUPS, AGAIN = "correlated_groups linear_groups", "drop_column loco"
+PAIRS = "ale_interaction variance_interaction"
+NORMAL_ONLY = "gaussian_removal copula_removal"
+OWN_ROWS = f"{AGAIN} no_background path_dependent"
+ANSWERED = ""
+
+REFUSED: dict[str, dict[str, str]] = {
+    "a single column": {PAIRS: "two columns"},
+    "one row": {
+        "permutation_importance": "two rows",
+        AGAIN: "fewer rows than folds",
+        "no_background": "against itself",
+    },
+    "no rows": {"*": "no rows"},
+    "no background rows": {f"{GROUPS} {OWN_ROWS}": ANSWERED, "*": "no rows"},
+    "a background that is the row": {
+        "permutation_importance": "two rows",
+        "rule_list surrogate_tree": "learns from rows and is tested on others",
+        AGAIN: "fewer rows than folds",
+        "no_background": "against itself",
+    },
+    "a thousand columns": {
+        PAIRS: "pairs of 1000 columns",
+        "shapley_interactions": "too many terms of 1000 columns",
+        "reason_codes": "No exact method .* with 1000 columns",
+        "exact_shap compare baseline_removal gaussian_removal copula_removal neighbours_removal "
+        "tree_removal": "so many columns cannot be enumerated",
+        "asymmetric_shap banzhaf evaluate kernel_shap owen_shap permutation_shap proxy_shap sage "
+        "no_background": "budget ≥ 3998",
+    },
+    "huge numbers": {"gaussian_removal tree_removal": "too large"},
+    "outputs without a square": {
+        "ale ale_interaction anchors drop_column h_statistic lime partial_dependence "
+        "partial_dependence_importance permutation_importance rule_list sage surrogate_tree "
+        "variance_interaction": "too large",
+    },
+    "outputs without a sum": {
+        f"{GROUPS} ceteris_paribus ice owen_shap": ANSWERED,
+        "*": "too large",
+    },
+    "infinite values": {
+        "linear_groups": "no linear correlation",
+        NORMAL_ONLY: "missing or infinite values",
+    },
+    "missing values": {NORMAL_ONLY: "missing or infinite values", AGAIN: "trained again"},
+    "a column without values": {NORMAL_ONLY: "missing or infinite values"},
+    "names that look like pairs": {"shapley_interactions tree_interactions": "says two things"},
+    "names alike as text": {"*": "share a name"},
+    "a name twice": {"*": "share a name"},
+    "missing dates": {NORMAL_ONLY: "missing or infinite values"},
+    "mixed types": {"*": "'a' mixes values of several types"},
+    "a category never seen, refused": {
+        f"{GROUPS} ale ale_interaction h_statistic partial_dependence "
+        "partial_dependence_importance variance_interaction": ANSWERED,
+        "*": "unknown categories",
+    },
+    "words without values": {NORMAL_ONLY: "missing or infinite values", PAIRS: "two columns"},
+    "a model that fails": {GROUPS: ANSWERED, "*": "failed while it was asked. .*RuntimeError"},
+    "a model that divides by zero": {GROUPS: ANSWERED, "*": "ZeroDivisionError: out of order"},
+    "a model that refuses": {GROUPS: ANSWERED, "*": "refused the data. Got out of order"},
+    "nothing for made-up rows": {
+        f"{GROUPS} rule_list surrogate_tree": ANSWERED,
+        "*": "not finite",
+    },
+    "infinity for made-up rows": {
+        f"{GROUPS} rule_list surrogate_tree": ANSWERED,
+        "*": "not finite",
+    },
+    "fewer answers later": {GROUPS: ANSWERED, "*": "wrong shape"},
+    "more outputs later": {GROUPS: ANSWERED, "*": "changes the number of its outputs"},
+    "answers at random": {"evaluate": "explains another model"},
+}
+"""Who refuses what: methods by name (``*`` for the others), and words of the error."""
 
 RULERS = {"efficiency", "dummy", "symmetry", "linearity"}
 """Laws that leave one answer: Shapley's."""
 
 NOTHING_FOR_NOTHING = {"sage", "permutation_importance", "partial_dependence_importance"}
 """Methods of no law that give exactly nothing to a column without use."""
+
+
+def laws_of(name: str) -> frozenset[str]:
+    """What the method claims for its answers."""
+    if name.endswith(("_removal", "_background", "_dependent")):
+        return frozenset({"efficiency"})
+    return frozenset() if name in FUNCTIONS else recipe(name).laws
 
 
 def refusal(what: str, name: str) -> str:
@@ -457,7 +553,8 @@ def same(one: Any, other: Any) -> bool:
 def check(found: Any, name: str, given: Given) -> None:
     """What is said holds the laws that are claimed for it."""
     if isinstance(found, pel.Scores):
-        assert all(not np.isinf(score.value) for score in found.rows if score.value is not None)
+        for score in found.rows:  # an error of 0 that is none is wrong without bounds
+            assert score.metric == "stated_error" or not np.isinf(score.value or 0.0)
     for each in found if isinstance(found, tuple) else (found,):
         for numbers_ in (getattr(each, "values", ()), getattr(each, "error", ())):
             if not callable(numbers_):
@@ -467,7 +564,7 @@ def check(found: Any, name: str, given: Given) -> None:
 
 
 def check_shares(found: pel.Attribution, name: str, given: Given) -> None:
-    laws = set() if name in FUNCTIONS else recipe(name).laws
+    laws = laws_of(name)
     if "efficiency" in laws:
         size = max(np.abs(found.output).max(), np.abs(found.base).max(), 1e-300)
         shares = (found.values / size).sum(axis=1)
@@ -495,7 +592,10 @@ def check_enumeration(found: pel.Attribution, name: str, given: Given) -> None:
     predict = getattr(model, "predict", model)
     rows, reference = numbers(given.X), numbers(given.background)
     truth = np.array(
-        [shapley_values(marginal_worth(predict, row, reference), rows.shape[1])[:, 0] for row in rows]
+        [
+            shapley_values(marginal_worth(predict, row, reference), rows.shape[1])[:, 0]
+            for row in rows
+        ]
     )
     size = max(np.abs(truth).max(), np.abs(found.output).max())
     assert np.abs(truth - found.values).max() <= 1e-9 * size + 5 * np.max(found.error)
@@ -526,3 +626,30 @@ def test_it_is_a_lawful_answer_or_a_named_error(what: str, name: str) -> None:
         check(answer(name, given), name, given)
     for kept, now in zip(before, (given.X, given.background, np.asarray(given.y)), strict=True):
         assert same(kept, now)
+
+
+def test_the_table_of_refusals_names_inputs_and_methods_that_exist() -> None:
+    for what, table in REFUSED.items():
+        assert what in INPUTS
+        for names in table:
+            assert names == "*" or set(names.split()) <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", ["kernel_shap", "ale", "sage", "compare"])
+def test_a_model_that_is_not_deterministic_is_told_so(name: str) -> None:
+    found = answer(name, made("answers at random"))
+    for each in found if isinstance(found, tuple) else (found,):
+        assert any("not deterministic" in note for note in each.notes)
+    found = answer(name, made("answers in a column"))
+    for each in found if isinstance(found, tuple) else (found,):
+        assert not any("not deterministic" in note for note in each.notes)
+
+
+def test_what_the_user_tells_numpy_about_overflow_holds_inside_the_model() -> None:
+    def model(T: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return 1 / (1 + np.exp(-1e4 * T[:, 0]))
+
+    found = pel.explain(model, NORMAL[:4], background=NORMAL[4:12], method="exact_shap", **QUIET)
+    assert np.isfinite(found.values).all()

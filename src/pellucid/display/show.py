@@ -178,7 +178,7 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     if "row" in options or (not several and (rows == 1 or (rows == 0 and additive))):
         return "waterfall"
     terms = explanation.features if explanation.player == "term" else ()
-    if not several and any(len(parts) > 1 for parts in members(terms)):
+    if not several and any(len(parts) == 1 for parts in members(terms)):
         return "interactions"
     return "beeswarm" if rows and not several else "bar"
 

@@ -57,8 +57,8 @@ def _curve(i: int, effect: Effect) -> Figure:
         reading=f"Partial dependence: the mean prediction with {shorten(effect.feature)} set to "
         f"each value; ALE: the same from small changes that do occur. {behind} Where the two "
         "part, columns hang together: trust ALE.",
-        certainty=f"{effect.dependence.band_meaning.removesuffix('.')}. {doubtful}: few rows, a "
-        "guess.",
+        certainty=f"{effect.dependence.band_meaning.removesuffix('.')}. {doubtful}: few rows, "
+        "or a value that such rows do not have: a guess.",
         table=_numbers(effect.dependence, effect.local),
     )
 
