@@ -58,8 +58,7 @@ def record(name: str, title: str, setting: str, lines: Sequence[Measured]) -> No
     print(f"\n{title}\n{setting}")
     for line in lines:
         aim = "" if line.target is None else f"  (target ×{line.target:g})"
-        print(
-            f"  {line.task}: {line.ours} against {line.peer} ({line.against}): ×{line.ratio:.3g}{aim}"
-        )
+        theirs = f"{line.peer} ({line.against})"
+        print(f"  {line.task}: {line.ours} against {theirs}: ×{line.ratio:.3g}{aim}")
         if line.note:
             print(f"    {line.note}")

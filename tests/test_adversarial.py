@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
 import pellucid as pel
 from pellucid.core import registry
@@ -34,6 +35,14 @@ from pellucid.explainers.choose import PACKAGE, recipe_named
 from pellucid.explainers.explainer import Explainer
 from pellucid.perturb.removals import REMOVALS
 from twins.shapley_enumeration import marginal_worth, shapley_values
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Libraries that start threads for ten rows wait for them, not for the work."""
+    with threadpool_limits(1):
+        yield
+
 
 Function = Callable[[Any], Any]
 NORMAL = np.random.default_rng(0).normal(size=(40, 3))
@@ -207,8 +216,9 @@ def homes(*, seen: Any = ("own", "rent", "free"), unknown: str = "ignore", **mor
     given = words(frame, y=answer[:ROWS].to_numpy(), **more)
     if len(seen) > 1:
         given.X.loc[2, "home"] = "castle"
-    forest.fit(frame, answer), line.fit(frame, answer)
-    return replace(given, X=given.X, function=forest.predict, trees=forest, linear=line)
+    forest.fit(frame, answer)
+    line.fit(frame, answer)
+    return replace(given, function=forest.predict, trees=forest, linear=line)
 
 
 def a_native_category_never_seen() -> Given:
@@ -474,8 +484,7 @@ REFUSED: dict[str, dict[str, str]] = {
         PAIRS: "pairs of 1000 columns",
         "shapley_interactions": "too many terms of 1000 columns",
         "reason_codes": "No exact method .* with 1000 columns",
-        "exact_shap compare baseline_removal gaussian_removal copula_removal neighbours_removal "
-        "tree_removal": "so many columns cannot be enumerated",
+        "exact_shap compare baseline_removal neighbours_removal tree_removal": "be enumerated",
         "asymmetric_shap banzhaf evaluate kernel_shap owen_shap permutation_shap proxy_shap sage "
         "no_background": "budget ≥ 3998",
     },
@@ -522,6 +531,13 @@ REFUSED: dict[str, dict[str, str]] = {
     "answers at random": {"evaluate": "explains another model"},
 }
 """Who refuses what: methods by name (``*`` for the others), and words of the error."""
+
+SLOW = {
+    ("a thousand columns", "lime"): "redraws the fit of 1000 columns fifty times: seconds a row",
+    ("a thousand columns", "gaussian_removal"): "refuses after it has inverted 1000 × 1000",
+    ("a thousand columns", "copula_removal"): "refuses after it has inverted 1000 × 1000",
+}
+"""What is bounded in time and was tried, but takes too long to be tried each time."""
 
 RULERS = {"efficiency", "dummy", "symmetry", "linearity"}
 """Laws that leave one answer: Shapley's."""
@@ -609,7 +625,10 @@ def made(what: str) -> Given:
 
 
 ASKED = [
-    (what, name) for what in INPUTS for name in METHODS if asking(name, made(what)) is not None
+    (what, name)
+    for what in INPUTS
+    for name in METHODS
+    if asking(name, made(what)) is not None and (what, name) not in SLOW
 ]
 
 

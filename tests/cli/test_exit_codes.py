@@ -229,9 +229,9 @@ def test_a_model_that_fails_is_one_paragraph_too(cli, shelf, tmp_path, monkeypat
     monkeypatch.chdir(shelf)
     rows, output = shelf / "features.csv", tmp_path / "e.pel"
     ran = cli("explain", "wild:broken", rows, "--trust", "-o", output)
-    assert ran.code == 70
+    assert ran.code == UNREADABLE
     assert ran.err.count("\n") == 1
-    assert "RuntimeError: the model broke. If it is not your model" in ran.err
+    assert "RuntimeError: the model broke. The error above, which is the model's own" in ran.err
     assert not output.exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 
 import pellucid as pel
-from pellucid.core.errors import InvalidSetting
+from pellucid.core.errors import InvalidSetting, WrongType
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_what_cannot_be_streamed_is_said(
     table: tuple[RandomForestRegressor, Path], tmp_path: Path
 ) -> None:
     model, path = table
-    with pytest.raises(InvalidSetting, match="output="):
+    with pytest.raises(WrongType, match="output="):
         pel.explain(model, path)
     with pytest.raises(InvalidSetting, match="path of the table"):
         pel.explain(model, pd.read_parquet(path), output=tmp_path / "x.parquet")

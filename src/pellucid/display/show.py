@@ -147,7 +147,7 @@ def _kind_of(explanation: Any) -> str:
     raise InvalidSetting(
         "This cannot be drawn",
         got=type(explanation).__name__,
-        allowed="an Attribution, Curve, Reasons, Rules or Scores, two Attributions, or several Curves",
+        allowed="one explanation, two Attributions, or several Curves",
     )
 
 

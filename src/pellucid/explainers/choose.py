@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pellucid.core import registry
@@ -21,6 +22,9 @@ ENUMERATED = ("exact_shap", 12)
 
 OTHERWISE = "kernel_shap"
 """The sampler for everything else."""
+
+PER_PLAYER = 8
+"""Coalitions for each column that the sampler gets at least where there are many columns."""
 
 
 def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
@@ -81,4 +85,9 @@ def best_method(question: Question) -> Explainer:
         if recipe.obstacle(question.model, question.scale) is None:
             return recipe
     name, most = ENUMERATED
-    return recipe_named(name if len(question.player_names) <= most else OTHERWISE)
+    players = len(question.player_names)
+    if players <= most:
+        return recipe_named(name)
+    recipe = recipe_named(OTHERWISE)
+    enough = PER_PLAYER * players
+    return replace(recipe, budget=enough) if enough > recipe.budget else recipe  # type: ignore

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.core.errors import InvalidSetting
+from pellucid.core.errors import InvalidSetting, WrongType
 from pellucid.data.schema import Schema
 from pellucid.engine.work import BATCH_ROWS
 from pellucid.explainers.choose import best_method, recipe_named
@@ -164,7 +164,11 @@ def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
             fix="Give the path of the table, or save what explain() returns",
         )
     if output is None:
-        raise InvalidSetting("A table that is streamed needs a place to go", fix="Give output=")
+        raise WrongType(
+            "A path is no table; it is streamed where its shares have a place to go",
+            got=f"{type(X).__name__} {str(X)!r}",
+            fix="Give output=, or a table instead of a path",
+        )
     if max_evaluations is not None:
         raise InvalidSetting("max_evaluations is not for streamed tables", fix="Give max_seconds=")
 

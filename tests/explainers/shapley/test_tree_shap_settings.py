@@ -131,7 +131,7 @@ def test_single_precision_says_how_far_it_may_be_off() -> None:
     exact = pel.explain(model, X)
     found = pel.explain(model, X, method=TreeSHAP(precision="single"))
     [note] = [note for note in found.notes if "32 bits" in note]
-    stated = float(note.split("off by ")[1].split(" ")[0])
+    stated = float(note.split("off by ")[1].split(",")[0])
     gap = np.abs(found.values - exact.values).max()
     assert 0 < gap < stated * 1.01
     assert stated < 1e-4 * np.abs(exact.values).max()

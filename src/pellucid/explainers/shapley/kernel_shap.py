@@ -65,7 +65,7 @@ class KernelSHAP(Sampler):
     four pairs of coalitions for each column, all columns are taken to matter alike. Budgets above
     4098 are cut into several regressions, whose mean is taken.
 
-    Cost: (budget − 2) × background rows for each row; and about 0.2 s for each row and output at
+    Cost: (budget − 2) × background rows for each row; and about 0.1 s for each row and output at
     the default budget, 0.01 s at 250.
 
     References
