@@ -16,7 +16,7 @@ from pellucid.core.reasons import Reasons
 from pellucid.core.registry import modules
 from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
-from pellucid.core.terms import members
+from pellucid.core.terms import TIMES, members
 from pellucid.display import figure
 from pellucid.display.theme import WIDTH
 
@@ -178,7 +178,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     if "row" in options or (not several and (rows == 1 or (rows == 0 and additive))):
         return "waterfall"
     terms = explanation.features if explanation.player == "term" else ()
-    if not several and any(len(parts) == 1 for parts in members(terms)):
+    joined = any(len(parts) > 1 for parts in members(terms))
+    if terms and not several and (joined or not any(TIMES in str(term) for term in terms)):
         return "interactions"
     return "beeswarm" if rows and not several else "bar"
 

@@ -32,6 +32,9 @@ DRAWS, DRAWN = 24, 200
 NOTHING = 1e-10
 """An effect smaller than this part of the output is rounding."""
 
+MOST_PAIRS = 2_000
+"""Pairs of columns, above which they must be named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HStatistic(Explainer):
@@ -108,6 +111,14 @@ class HStatistic(Explainer):
         columns = chosen(question, self.feature)
         if self.kind == "pair" and len(columns) < 2:
             raise InvalidSetting("A pair needs two columns", got=f"feature={self.feature!r}")
+        pairs = len(columns) * (len(columns) - 1) // 2
+        if self.kind == "pair" and self.feature is None and pairs > MOST_PAIRS:
+            raise InvalidSetting(
+                "These are too many pairs to look at unasked",
+                got=f"{pairs:,} pairs of {len(columns)} columns",
+                allowed=f"{MOST_PAIRS:,} pairs, or any number of named columns",
+                fix="Name columns with feature=, such as those with the greatest total H",
+            )
         effects, rows = self._effects(question, columns)
         everyone = np.arange(rows)
         value = self._strength(effects, everyone, len(columns))
@@ -118,8 +129,7 @@ class HStatistic(Explainer):
         ]
         error = np.std(draws, axis=0, ddof=1) * np.sqrt(few / rows)
         names = [question.table.names[j] for j in columns]
-        pairs = combinations(names, 2)
-        labels = names if self.kind == "total" else [term(*pair) for pair in pairs]
+        labels = names if self.kind == "total" else [term(*two) for two in combinations(names, 2)]
         return _attribution(question, labels, self.kind, value, error)
 
     def _effects(self, question: Question, columns: Sequence[int]) -> tuple[Effects, int]:
