@@ -27,6 +27,7 @@ def explain(
     target: Any = None,
     scale: str = "auto",
     budget: int | None = None,
+    tolerance: float | None = None,
     seed: int | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
@@ -64,6 +65,9 @@ def explain(
         The scale of the output; ``"auto"`` is the one on which the model is a sum.
     budget : int, optional
         Coalitions evaluated per row, for methods that sample.
+    tolerance : float, optional
+        For methods that sample: stop as soon as every value is certain (95 %) to ± this much, in
+        units of the output; `budget` is then the most.
     seed : int, optional
         Makes the result repeatable. Drawn, and recorded, if not given.
     groups : Mapping of str to columns, optional
@@ -118,6 +122,11 @@ def explain(
 
     if is_long(X) or output is not None:
         _streamable(X, output, max_evaluations)
+        if tolerance is not None:
+            raise InvalidSetting(
+                "tolerance is a setting of the method for streamed tables",
+                fix="Give method=, such as KernelSHAP(tolerance=0.01)",
+            )
         return explain_table(
             model,
             X,
@@ -151,7 +160,8 @@ def explain(
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
     )
-    return method_for(question, method, budget).answer(question, progress=progress)
+    recipe = method_for(question, method, budget, tolerance)
+    return recipe.answer(question, progress=progress)
 
 
 def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
@@ -173,7 +183,12 @@ def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
         raise InvalidSetting("max_evaluations is not for streamed tables", fix="Give max_seconds=")
 
 
-def method_for(question: Question, method: str | Explainer | None, budget: int | None) -> Explainer:
+def method_for(
+    question: Question,
+    method: str | Explainer | None,
+    budget: int | None,
+    tolerance: float | None = None,
+) -> Explainer:
     """The recipe that answers a question: the one asked for, or by default the best that fits."""
     if method is None:
         recipe = best_method(question)
@@ -187,20 +202,28 @@ def method_for(question: Question, method: str | Explainer | None, budget: int |
             got=repr(method),
             allowed="such as 'tree_shap' or KernelSHAP(budget=2048)",
         )
-    return _with_budget(recipe, budget, chosen=method is None)
-
-
-def _with_budget(recipe: Explainer, budget: int | None, *, chosen: bool) -> Explainer:
-    if budget is None:
-        return recipe
-    if not isinstance(budget, (int, np.integer)) or isinstance(budget, bool) or budget < 1:
+    if budget is not None and not _whole(budget):
         raise InvalidSetting("budget is a number of coalitions", got=repr(budget), allowed="≥ 1")
-    if any(field.name == "budget" for field in fields(recipe)):  # type: ignore[arg-type]
-        return replace(recipe, budget=int(budget))  # type: ignore[type-var]
+    for name, value in (("budget", budget), ("tolerance", tolerance)):
+        recipe = _with(recipe, name, value, chosen=method is None)
+    return recipe
+
+
+def _whole(budget: Any) -> bool:
+    whole = isinstance(budget, (int, np.integer)) and not isinstance(budget, bool)
+    return whole and bool(budget >= 1)
+
+
+def _with(recipe: Explainer, name: str, value: Any, *, chosen: bool) -> Explainer:
+    """The recipe with a setting of methods that sample; an exact one needs none."""
+    if value is None:
+        return recipe
+    if any(field.name == name for field in fields(recipe)):  # type: ignore[arg-type]
+        return replace(recipe, **{name: value})  # type: ignore[type-var]
     if chosen:
         return recipe
     raise InvalidSetting(
-        f"{type(recipe).__name__} does not sample, so it takes no budget",
-        got=f"budget={budget}",
-        fix="Leave budget out, or choose a sampling method such as 'kernel_shap'",
+        f"{type(recipe).__name__} does not sample, so it takes no {name}",
+        got=f"{name}={value}",
+        fix=f"Leave {name} out, or choose a sampling method such as 'kernel_shap'",
     )

@@ -118,3 +118,20 @@ def test_rules_by_hand() -> None:
 def test_rules_that_say_nothing_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(InvalidSetting, match=next(iter(settings))):
         KernelSHAP(**settings)
+
+
+def test_the_front_door_takes_a_tolerance() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 14))
+
+    def model(rows: np.ndarray) -> np.ndarray:
+        return np.tanh(rows[:, 0] * rows[:, 1] + rows[:, 2]) + rows[:, 3]
+
+    asked = {"background": X[10:], "method": "kernel_shap", "seed": 0}
+    loose = pel.explain(model, X[:2], tolerance=0.2, **asked)
+    whole = pel.explain(model, X[:2], **asked)
+    assert 1.96 * np.asarray(loose.error).max() <= 0.2
+    assert loose.evaluations < whole.evaluations
+    exact = pel.explain(model, X[:2, :4].repeat(1, axis=0), background=X[10:, :4], tolerance=0.2)
+    assert exact.exact  # the default needs no sampling there
+    with pytest.raises(InvalidSetting, match="takes no tolerance"):
+        pel.explain(model, X[:2, :4], background=X[10:, :4], method="exact_shap", tolerance=0.2)
