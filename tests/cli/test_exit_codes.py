@@ -121,9 +121,9 @@ WRONG: dict[str, tuple[str, int, str]] = {
     # settings
     "a misspelt method": (f"{EXPLAIN} --method tree_shp", USAGE, "Did you mean 'tree_shap'?"),
     "a method that does not fit": (f"{EXPLAIN} --method linear_shap", UNREADABLE, "tree_shap"),
-    "a method that explains no rows": (f"{EXPLAIN} --method ale", USAGE, "row by row"),
+    "a method that explains no rows": (f"{EXPLAIN} --method ale", USAGE, "share for each row"),
     "a method that needs answers": (
-        f"{EXPLAIN} --method permutation_importance", USAGE, "row by row"),
+        f"{EXPLAIN} --method permutation_importance", USAGE, "share for each row"),
     "a misspelt scale": (f"{EXPLAIN} --scale logits", USAGE, "Did you mean 'logit'?"),
     "a scale it does not have": (f"{EXPLAIN} --scale raw", UNREADABLE, "logit, probability"),
     "a negative budget": (

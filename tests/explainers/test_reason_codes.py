@@ -153,3 +153,14 @@ def test_what_cannot_be_is_said(boosted: tuple[object, pd.DataFrame]) -> None:
     three = KNeighborsClassifier().fit(wide, np.arange(30) % 3)
     with pytest.raises(InvalidSetting, match="target="):
         pel.reason_codes(three, wide[:2], reference=wide)
+
+
+def test_it_is_noted_where_the_rows_stand_on_the_good_side(
+    boosted: tuple[object, pd.DataFrame],
+) -> None:
+    model, X = boosted
+    chance = model.predict_proba(X)[:, 1]  # type: ignore[attr-defined]
+    good, bad = X[chance < 0.2][:5], X[chance > 0.8][:5]
+    for rows, said in ((good, True), (bad, False)):
+        found = pel.reason_codes(model, rows, reference=X, resamples=0)
+        assert any("better output" in note for note in found.notes) == said

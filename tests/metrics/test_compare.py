@@ -167,3 +167,11 @@ def test_one_row_and_a_constant_model_are_no_mistake() -> None:
     flat = LinearRegression().fit(X, np.ones(len(X)))
     found = pel.compare(flat, X, methods=["linear_shap", "exact_shap"], seed=0, rows=15)
     assert "cannot be told" in found["verdict"].text
+
+
+def test_all_methods_start_from_the_same_background() -> None:
+    """A sampler that enumerates is then equal to the exact method, whatever it would draw."""
+    model, X = planted(400)
+    found = pel.compare(model, X[:10], background=X, methods=["exact_shap", "linear_shap"], seed=0)
+    assert [s.value for s in found.sel(group="exact_shap ~ linear_shap")] == pytest.approx([1] * 4)
+    assert any("same 100 of 400" in note for note in found.notes)

@@ -125,7 +125,8 @@ def _in_parts(
                     return parts, error
                 size = len(table) // 2
                 continue
-            if not isinstance(part, Attribution) or part.dims[:2] != ("sample", "feature"):
+            shares = isinstance(part, Attribution) and part.dims[:2] == ("sample", "feature")
+            if not shares or part.base is None:
                 raise _not_by_row(recipe)
             parts.append(part)
             advance(len(table))
@@ -136,7 +137,7 @@ def _in_parts(
 
 def _not_by_row(recipe: Explainer) -> InvalidSetting:
     return InvalidSetting(
-        f"{recipe.name()!r} does not explain row by row",
+        f"{recipe.name()!r} gives no share for each row and column",
         fix="Use it from Python, or write a report, which has it",
     )
 

@@ -20,8 +20,8 @@ def _path(*names: str, help: str) -> typer.models.OptionInfo:
 
 
 MODEL = (
-    "XGBoost .json or .ubj, LightGBM .txt, or skops; a pickle or joblib file, or module:function, "
-    "with --trust."
+    "XGBoost .json or .ubj, LightGBM .txt, CatBoost .cbm, or skops; a pickle or joblib file, or "
+    "module:function, with --trust."
 )
 
 Model = Annotated[

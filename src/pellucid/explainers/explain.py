@@ -120,51 +120,23 @@ def explain(
     """
     from pellucid.explainers.streamed.job import explain_table, is_long
 
+    asked: dict[str, Any] = {
+        "background": background, "target": target, "scale": scale, "groups": groups,
+        "schema": schema, "seed": seed, "batch_size": batch_size, "max_seconds": max_seconds,
+    }  # fmt: skip
     if is_long(X) or output is not None:
-        _streamable(X, output, max_evaluations)
-        if tolerance is not None:
-            raise InvalidSetting(
-                "tolerance is a setting of the method for streamed tables",
-                fix="Give method=, such as KernelSHAP(tolerance=0.01)",
-            )
+        _streamable(X, output, max_evaluations, tolerance)
+        streamed: dict[str, Any] = {"y": y, "budget": budget, "workers": workers}
+        assert output is not None
         return explain_table(
-            model,
-            X,
-            output,  # type: ignore[arg-type]
-            method=method,
-            background=background,
-            y=y,
-            target=target,
-            scale=scale,
-            budget=budget,
-            seed=seed,
-            groups=groups,
-            schema=schema,
-            workers=workers,
-            batch_size=batch_size,
-            max_seconds=max_seconds,
-            progress=progress,
+            model, X, output, method=method, progress=progress, **streamed, **asked
         )
-    question = ask(
-        model,
-        X,
-        background=background,
-        y=y,
-        target=target,
-        scale=scale,
-        groups=groups,
-        schema=schema,
-        seed=seed,
-        batch_size=batch_size,
-        threads=threads,
-        max_evaluations=max_evaluations,
-        max_seconds=max_seconds,
-    )
+    question = ask(model, X, y=y, threads=threads, max_evaluations=max_evaluations, **asked)
     recipe = method_for(question, method, budget, tolerance)
     return recipe.answer(question, progress=progress)
 
 
-def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
+def _streamable(X: Any, output: Any, max_evaluations: int | None, tolerance: float | None) -> None:
     from pellucid.explainers.streamed.job import is_long
 
     if not is_long(X):
@@ -181,6 +153,11 @@ def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
         )
     if max_evaluations is not None:
         raise InvalidSetting("max_evaluations is not for streamed tables", fix="Give max_seconds=")
+    if tolerance is not None:
+        raise InvalidSetting(
+            "tolerance is a setting of the method for streamed tables",
+            fix="Give method=, such as KernelSHAP(tolerance=0.01)",
+        )
 
 
 def method_for(
@@ -223,7 +200,7 @@ def _with(recipe: Explainer, name: str, value: Any, *, chosen: bool) -> Explaine
     if chosen:
         return recipe
     raise InvalidSetting(
-        f"{type(recipe).__name__} does not sample, so it takes no {name}",
+        f"{type(recipe).__name__} takes no {name}",
         got=f"{name}={value}",
-        fix=f"Leave {name} out, or choose a sampling method such as 'kernel_shap'",
+        fix=f"Leave {name} out, or choose a method that samples and takes it: 'kernel_shap'",
     )

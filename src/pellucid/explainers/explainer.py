@@ -106,7 +106,7 @@ class Explainer(Recipe, ABC):
             raise InvalidSetting(
                 f"{type(self).__name__} explains single columns",
                 got=f"groups={list(question.playing.groups)}",
-                fix="Leave groups out, or choose a method of Shapley values",
+                fix="Leave groups out, or choose Shapley values or permutation importance",
             )
         if self.labels and question.y is None:
             raise CannotExplain(

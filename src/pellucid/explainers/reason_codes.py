@@ -139,6 +139,7 @@ def reason_codes(
     question = _against(question, cutoff, nearest, adverse)
     recipe = _exact(question)
     found = _answer(recipe, question)
+    _look_at_sides(question, found, adverse)
     places = _order(SIDES[adverse] * found.values, k)
     return _reasons(question, found, places, SIDES[adverse], _stability(
         recipe, question, places, SIDES[adverse], resamples
@@ -172,6 +173,21 @@ def _against(
         f"on the good side of {cutoff:g}" + (", nearest to it." if nearest is not None else ".")
     )
     return replace(question, background=population.take(good))
+
+
+def _look_at_sides(question: Question, found: Attribution, adverse: str) -> None:
+    """Note where the rows stand on the good side of the reference, as if sides were exchanged."""
+    assert found.output is not None
+    assert found.base is not None
+    better = SIDES[adverse] * (found.output - found.base) < 0
+    if 2 * int(better.sum()) <= len(better):
+        return
+    what = "" if question.target_name is None else f" of {question.target_name}"
+    question.note(
+        f"{int(better.sum())} of {len(better)} rows have a better output{what} than the reference "
+        f"on average, with adverse={adverse!r}: if they were decided against, exchange adverse= or "
+        "give target=."
+    )
 
 
 def _exact(question: Question) -> Explainer:
@@ -252,7 +268,7 @@ def _reasons(
         stability=stability,
         population=len(population),
         fingerprint=population.fingerprint(),
-        provenance=replace(found.provenance, method="reason_codes"),
+        provenance=replace(found.provenance, method="reason_codes").note(*question.notes),
     )
 
 

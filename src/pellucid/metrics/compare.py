@@ -36,6 +36,9 @@ USUAL = ("kernel_shap", "permutation_shap", "lime")
 STEPS, DONORS, RANDOM = 10, 10, 20
 """Points of a deletion curve, background rows of each row, and random orders."""
 
+REFERENCE = 100
+"""Most background rows; samplers would draw as many, and each its own."""
+
 BUDGET = 400_000
 """Most evaluations for deletion and insertion; fewer rows are taken beyond it."""
 
@@ -54,6 +57,7 @@ class Answer:
     evidence: Evidence
     seconds: float
     evaluations: int
+    notes: tuple[str, ...]
 
 
 def compare(
@@ -174,8 +178,16 @@ def compare(
 
 
 def _few(question: Question, rows: int) -> Question:
-    """The question about at most `rows` of its rows, with its reference rows settled once."""
-    n = len(question.table)
+    """The question about at most `rows` of its rows, all methods against the same reference."""
+    n, known = len(question.table), question.background
+    if known is not None and len(known) > REFERENCE:
+        drawn = generator(question.seed, "reference compared")
+        index = np.sort(drawn.choice(len(known), REFERENCE, replace=False))
+        question = replace(question, background=known.take(index))
+        question.note(
+            f"All methods start from the same {REFERENCE} of {len(known):,} background rows, drawn "
+            f"at random (seed {question.seed})."
+        )
     if n <= rows:
         same = repeat(question, question)
         same.notes += question.notes
@@ -256,7 +268,13 @@ def _answer(name: str, recipe: Explainer, question: Question) -> Answer:
         raise InvalidSetting(
             "The model has several outputs", got=f"{len(evidence)}", fix="Give target="
         )
-    return Answer(name=name, evidence=evidence[0], seconds=seconds, evaluations=evaluations)
+    return Answer(
+        name=name,
+        evidence=evidence[0],
+        seconds=seconds,
+        evaluations=evaluations,
+        notes=found.notes,
+    )
 
 
 def _own(answer: Answer, advance: Callable[[int], None]) -> list[Score]:
@@ -396,7 +414,9 @@ def _result(
     top: int,
     started: float,
 ) -> Scores:
-    notes = [note for answer in answers for note in answer.evidence.question.notes]
+    notes = [
+        note for answer in answers for note in (*answer.notes, *answer.evidence.question.notes)
+    ]
     params = {
         "methods": [repr(recipe) for recipe in recipes],
         "top": top,

@@ -135,3 +135,11 @@ def test_the_front_door_takes_a_tolerance() -> None:
     assert exact.exact  # the default needs no sampling there
     with pytest.raises(InvalidSetting, match="takes no tolerance"):
         pel.explain(model, X[:2, :4], background=X[10:, :4], method="exact_shap", tolerance=0.2)
+
+
+def test_nothing_is_said_of_certainty_that_was_not_asked_for() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 9))
+    found = pel.explain(
+        lambda T: T[:, 0] * T[:, 1], X[:3], background=X, method="kernel_shap", budget=64
+    )
+    assert not any("certain" in note for note in found.notes)

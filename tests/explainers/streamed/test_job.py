@@ -360,7 +360,7 @@ def test_a_time_limit_keeps_what_is_done(desk, tmp_path) -> None:
         ({"part_rows": 0}, "part_rows"),
         ({"id": "custmer"}, "Did you mean 'customer'"),
         ({"y": "anser"}, "Did you mean 'answer'"),
-        ({"method": "ale"}, "row by row"),
+        ({"method": "ale"}, "share for each row"),
         ({"method": "linear_shap"}, "needs a model with linear"),
         ({"leave_out": ["age"]}, "missing age"),
         ({"method": "lime", "groups": {"g": ["age", "debt"]}}, "explains single columns"),

@@ -61,7 +61,7 @@ class Sampler(Explainer):
         values, error, done = played(
             game, lambda players: self._draw(question, players), self._certain()
         )
-        if not done.all():
+        if self._certain() is not None and not done.all():
             question.note(
                 f"{int((~done).sum())} of {len(done)} rows are not certain {self._aim()} with "
                 f"{self.budget} coalitions; their errors say how far they are."

@@ -244,8 +244,14 @@ class Runner:
             return found
         if not isinstance(found, Attribution) or found.dims[:2] != ("sample", "feature"):
             raise InvalidSetting(
-                f"{self.setting.recipe.name()!r} does not explain row by row",
+                f"{self.setting.recipe.name()!r} gives no share for each row and column",
                 fix="Use it from Python, or write a report, which has it",
+            )
+        if found.base is None or found.output is None:
+            raise InvalidSetting(
+                f"The values of {self.setting.recipe.name()!r} add up to no output, as shares in a "
+                "file do",
+                fix="Use it from Python",
             )
         rows, outputs = len(question.table), len(question.columns)
         sums = np.asarray(found.base), np.asarray(found.output)

@@ -150,6 +150,8 @@ class Place:
         plan = read_plan(self.folder) if error is not None else None
         if error is not None and not (plan and any(self._kept(plan))):
             emptied(self.folder)
+        for half in self.folder.glob("*/.part-*"):  # of a worker that had to be ended
+            half.unlink(missing_ok=True)
         self._lock.__exit__()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()

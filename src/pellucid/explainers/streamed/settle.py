@@ -74,7 +74,7 @@ def _refuse_unfit(recipe: Explainer, question: Question) -> None:
         recipe.answer(question, progress=False)
     if recipe.labels or type(recipe).__module__.startswith(EFFECTS):
         raise InvalidSetting(
-            f"{recipe.name()!r} does not explain row by row",
+            f"{recipe.name()!r} gives no share for each row and column",
             fix="Use it from Python, or write a report, which has it",
         )
 
