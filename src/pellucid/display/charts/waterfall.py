@@ -142,7 +142,8 @@ def _label(found: reading.Sheet, place: int) -> str:
 def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
     import altair as alt
 
-    reach = [end for step in steps for end in (step.start, step.end, *step.whisker)]
+    reach = [end for step in steps for end in (step.start, step.end)]
+    reach += [end for step in steps if step.kind != "rest" for end in step.whisker]
     domain = figure.span(reach)
     scale = alt.Scale(domain=domain, nice=False, zero=False)
     axis = alt.Axis(format=figure.number_format(reach))
@@ -176,7 +177,7 @@ def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
         numbers.encode(x=alt.XDatum(domain[1]), y=y, text="text:N"),
     ]
     doubtful = [step for step in moving if step.error]
-    whiskers = alt.Chart(_columns(doubtful, colours)).mark_rule(strokeWidth=1.5)
+    whiskers = alt.Chart(_columns(doubtful, colours)).mark_rule(strokeWidth=1.5, clip=True)
     layers += [whiskers.encode(x="low:Q", x2="high:Q", y=y)] if doubtful else []
     return alt.layer(*layers).properties(height=28 * len(steps))
 

@@ -118,6 +118,10 @@ class SAGE(Explainer):
             f"Each value is what knowing the column {'adds to' if metric.rising else 'takes off'} "
             f"the {metric.words} of the mean prediction."
         )
+        question.note(
+            "The errors are those of the orders drawn, for these rows; other rows would move the "
+            "values by more."
+        )
         own = judge(np.arange(len(game.rows)), game.output).mean()
         return Attribution(
             values=value,
