@@ -289,3 +289,14 @@ def test_memory_does_not_grow_with_the_table(tmp_path) -> None:
         )  # fmt: skip
         peaks.append(float(ran.stdout.splitlines()[-1]))
     assert peaks[1] - peaks[0] < 40, peaks
+
+
+def test_a_folder_of_parts_is_not_shown_but_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pellucid.cli import app
+
+    with pytest.raises(SystemExit) as stop:
+        app.run(["show", str(tmp_path)])
+    assert stop.value.code == 3
+    assert "pellucid verify" in capsys.readouterr().err

@@ -26,10 +26,10 @@ file appears whole or not at all. Exit codes:
 - **0** fine
 - **1** a check of the explanation failed (only with --strict or --check)
 - **2** wrong usage, such as an unknown name or a setting that is not allowed
-- **3** unreadable or unsupported input
+- **3** unreadable or unsupported input, or a model that fails
 - **4** refused: a file that could run code, without --trust
 - **5** a limit was reached; what was done until then is kept
-- **70** a fault in Pellucid, or in the model's own code
+- **70** a fault in Pellucid
 - **130** stopped with Ctrl-C"""
 
 app = typer.Typer(
@@ -315,7 +315,7 @@ def _told(error: Exception) -> tuple[str, int]:
         where = f": {error.filename}" if error.filename else ""
         return f"The system refused{where}. Got {error.strerror or error}.", Exit.unreadable
     fault = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
-    report = "If it is not your model that failed, please report what --debug shows."
+    report = "Please report what --debug shows."
     return f"Something went wrong. Got {fault}. {report}", Exit.fault
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.cli.app import say
 from pellucid.cli.inputs import destination
-from pellucid.core.errors import AxisError, UnknownName
+from pellucid.core.errors import AxisError, UnknownName, UnreadableFile
 from pellucid.core.explanation import Explanation
 
 SUFFIXES = (".svg", ".png", ".html", ".json")
@@ -25,6 +25,11 @@ def run_show(
     """Print a saved explanation, or draw it."""
     if output is not None:
         destination(output, SUFFIXES, file)
+    if file.is_dir():
+        raise UnreadableFile(
+            f"{file} is a folder of parts, not one saved explanation",
+            fix="Check it with pellucid verify, read it as Parquet, or explain to a .pel file",
+        )
     explanation = _part(_part(Explanation.load(file), "sample", row), "class", class_)
     if output is not None:
         from pellucid.display.export import save

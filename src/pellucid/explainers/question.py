@@ -104,14 +104,19 @@ class Question:
         return self.playing.of
 
     @property
-    def players(self) -> np.ndarray:
-        """The player that holds each encoded column, shape (encoded column,)."""
+    def origins(self) -> np.ndarray:
+        """The user's column that each encoded column comes from, shape (encoded column,)."""
         origin = self.model.encoded_from
         if origin is None:
             raise CannotExplain(f"{self.model.name} mixes several columns into one")
         given = self.model.known_as(self.table.names)
         place = np.array([given.index(name) for name in self.model.columns or given])
-        return self.player_of[place[origin]]
+        return place[origin]
+
+    @property
+    def players(self) -> np.ndarray:
+        """The player that holds each encoded column, shape (encoded column,)."""
+        return self.player_of[self.origins]
 
     @cached_property
     def output(self) -> np.ndarray:

@@ -59,7 +59,7 @@ class TreeRoute:
     @cached_property
     def origin(self) -> np.ndarray:
         """The user's column that each encoded column comes from, shape (encoded column,)."""
-        return origins(self.question)
+        return self.question.origins
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -336,15 +336,6 @@ def _explained(question: Question) -> Way:
         return question.level(raw[:, question.columns] if some else raw)
 
     return shown
-
-
-def origins(question: Question) -> np.ndarray:
-    """The user's column that each encoded column comes from, shape (encoded column,)."""
-    origin = question.model.encoded_from
-    assert origin is not None
-    given = question.model.known_as(question.table.names)
-    place = np.array([given.index(name) for name in question.model.columns or given])
-    return place[origin]
 
 
 def as_it_is(sums: np.ndarray) -> np.ndarray:

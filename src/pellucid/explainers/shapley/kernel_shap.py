@@ -55,8 +55,10 @@ class KernelSHAP(Sampler):
     complementary pairs, by leverage scores and without replacement, and are the same for all rows
     with as many columns that differ from the background.
 
-    ``error`` is the standard error over draws of coalitions, as wide as is needed for value ± 1.96
-    errors to cover the exact value in 95 of 100 draws.
+    ``error`` is the standard error over draws of coalitions, meant for value ± 1.96 errors to cover
+    the exact value in 95 of 100 draws. Over 200 draws of the games of ``benchmarks/kernel_shap.py``
+    at 512 and 2048 coalitions that was 95 to 98 % for the models; of made-up games the least was
+    90 % (a maximum, whose jumps are rare), the most 100 % (values found almost exactly).
 
     Deviations from the paper: no columns are dropped to save evaluations (the ``l1`` penalty of
     the peer library), sizes are weighted by leverage, and what interactions leave unexplained is
