@@ -47,5 +47,8 @@ def test_the_verdict_tells_a_change_of_order_from_none() -> None:
     groups = {"a + b": ("a", "b")}
     moved = verdict({"c": 1, "a": 2, "b": 3}, {"a + b": 1, "c": 2}, groups)
     assert moved.startswith("The ranking depends on it: a + b stands at place 1 together")
+    many = {"all": tuple("abcd")}
+    long = verdict({"c": 1, "a": 2, "b": 3, "d": 9}, {"all": 1}, many)
+    assert "its columns alone from place 1 to 9" in long
     kept = verdict({"a": 1, "c": 2, "b": 3}, {"a + b": 1, "c": 2}, groups)
     assert kept.startswith("The first places keep their order")

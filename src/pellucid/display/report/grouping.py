@@ -63,8 +63,8 @@ def verdict(
     same = alone[:COMPARED] == list(together)[:COMPARED]
     moved = sorted(groups, key=lambda name: together[name])[:TOLD]
     places = [
-        f"{name} stands at place {together[name]} together, its columns alone at "
-        f"{listed([str(single[c]) for c in sorted(groups[name], key=lambda c: single[c])])}"
+        f"{name} stands at place {together[name]} together, its columns alone "
+        f"{_alone(sorted(single[column] for column in groups[name]))}"
         for name in moved
     ]
     rest = len(groups) - len(moved)
@@ -75,3 +75,9 @@ def verdict(
         else "The ranking depends on it"
     )
     return f"{first}: {'; '.join(places)}{more}."
+
+
+def _alone(places: list[int]) -> str:
+    if len(places) > TOLD:
+        return f"from place {places[0]} to {places[-1]}"
+    return f"at {listed([str(place) for place in places])}"
