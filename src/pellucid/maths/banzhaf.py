@@ -72,13 +72,14 @@ def fitted_banzhaf(
     -------
     values, error : arrays of shape (sample, player, output)
         The error is that of a regression whose residuals differ in size (HC2), widened by Student's
-        t-quantile.
+        t-quantile with the degrees of freedom that such an error has.
 
     References
     ----------
     Wang and Jia (2023), Data Banzhaf, arXiv:2205.15466 (maximum sample reuse). Hammer and Holzman
     (1992), doi:10.1007/BF01541075 (the best additive fit). MacKinnon and White (1985),
-    doi:10.1016/0304-4076(85)90158-7 (HC2).
+    doi:10.1016/0304-4076(85)90158-7 (HC2). Bell and McCaffrey (2002), Bias reduction in standard
+    errors for linear regression with multi-stage samples (its degrees of freedom).
     """
     signs = np.where(coalitions, 1.0, -1.0)
     inverse = np.linalg.pinv(signs)
@@ -87,5 +88,12 @@ def fitted_banzhaf(
     free = np.maximum(1 - leverage, 1e-9)[:, None]
     residual = (odd - np.einsum("np,spo->sno", signs, slope)) / np.sqrt(free)
     variance = np.einsum("pn,sno->spo", inverse**2, residual**2)
-    wider = widening(max(1, len(signs) - signs.shape[1]))
+    wider = widening(np.maximum(_degrees(signs, inverse, free[:, 0]), 1))[:, None]
     return 2 * slope, 2 * wider * np.sqrt(left * variance)
+
+
+def _degrees(signs: np.ndarray, inverse: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of the error of each slope, were residuals alike and normal: (player,)."""
+    weight = inverse**2 / free
+    residual = np.eye(len(signs)) - signs @ inverse
+    return np.asarray((weight @ free) ** 2 / np.einsum("pn,pn->p", weight @ residual**2, weight))

@@ -21,6 +21,12 @@ from pellucid.maths.shapley_regression import widening
 FOLDS = 5
 """Parts of the sample, each predicted from the others."""
 
+USUAL = 0.5
+"""How many pairs the usual residual of a size counts as, beside those of the sample."""
+
+EVEN = 0.15
+"""Degrees of freedom of a sum lie this far between those of its heavy pairs and of all pairs."""
+
 RIDGES = np.logspace(-12, 1, 14)
 """Penalties tried, relative to the largest squared singular value."""
 
@@ -156,9 +162,9 @@ class InteractionSampling:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The weighted sum of what surrogates leave, added to `value`, and its error.
 
-        What is left of pairs of one size, whatever they weigh, counts as one pair more; the others
-        count by how much they weigh, so that a term which hangs on a few rare pairs, which may not
-        be in the sample, has a wide error.
+        What is left of pairs of one size, whatever they weigh, counts as half a pair more; the
+        others count by how much they weigh, so that a term which hangs on a few rare pairs, which
+        may not be in the sample, has a wide error.
         """
         variance, fourth = np.zeros_like(value), np.full_like(value, 1e-300)
         for place, count in self._strata():
@@ -176,10 +182,10 @@ class InteractionSampling:
             heavy, effective = self._weight(int(self.coalitions[place[0]].sum()), few)
             squares = squares / (few - 1 if few > 1 else 1) * effective
             usual = (first**2 + second**2).mean(axis=0) / 2
-            squares = (squares + np.multiply.outer(heavy, usual)) / (effective + 1)
+            squares = (squares + USUAL * np.multiply.outer(heavy, usual)) / (effective + USUAL)
             added = squares * count**2 * (1 - few / count) * (1 / number).sum() / parts**2
             variance += added
-            fourth += added**2 / ((effective + few) / 2)
+            fourth += added**2 / ((1 - EVEN) * effective + EVEN * few)
         return value, widening(np.maximum(variance**2 / fourth, 1)) * np.sqrt(variance)
 
     def _weight(self, size: int, few: int) -> tuple[np.ndarray, np.ndarray]:

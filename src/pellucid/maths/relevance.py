@@ -27,9 +27,13 @@ DECAY = 0.2
 MOST = 0.9
 """Relevance of few players when nothing is known."""
 
-NUGGET = 1e-6
-"""Variance that belongs to no product of signs, relative to all interactions: rounding and jumps
-of the model too fine to be learnt."""
+NUGGETS = 1e-8, 1e-6, 1e-4
+"""Variance that belongs to no product of signs, relative to all interactions: the first with which
+a covariance can be factored. More than rounding needs would say errors too large where values are
+found almost exactly."""
+
+FAR = 300.0
+"""Exponents from here on could be lost to underflow in a quotient."""
 
 LEARNT_FROM = 320
 """Pairs of coalitions that relevances are learnt from, at most: the cost grows with their cube."""
@@ -51,6 +55,9 @@ NODES = 16
 
 HIGHEST = 64
 """Highest order of interaction in the variance of a Shapley value."""
+
+ROWS_AT_ONCE = 128
+"""Rows of a covariance that are made at once, so that they stay in the processor's cache."""
 
 GRAIN = 2.0**-26
 """Residuals are rounded to multiples of this, relative to the largest, so that rounding in the
@@ -108,8 +115,27 @@ def learnt(signs: np.ndarray, odd: np.ndarray) -> np.ndarray | None:
 
 def covariance(signs: np.ndarray, relevance: np.ndarray) -> np.ndarray:
     """Prior covariance of the interactions of coalitions, shape (pair, pair), without nugget."""
-    difference, _, scale = _sinh(signs, relevance)
-    return scale * difference - (signs * relevance) @ signs.T
+    found = np.empty((len(signs), len(signs)))
+    for begin in range(0, len(signs), ROWS_AT_ONCE):
+        some = slice(begin, begin + ROWS_AT_ONCE)
+        up, down, scale = _exponentials(signs[some], signs, relevance)
+        up -= down
+        up *= scale
+        np.subtract(up, (signs[some] * relevance) @ signs.T, out=found[some])
+    return found
+
+
+def factored(matrix: np.ndarray) -> np.ndarray:
+    """Lower factor of a covariance of variance 1, after a nugget is put on its diagonal.
+
+    The nugget is the least one tried that leaves the matrix positive definite.
+    """
+    for nugget in NUGGETS:
+        matrix[np.diag_indices(len(matrix))] = 1 + nugget
+        factor, failed = lapack.dpotrf(matrix.T, lower=1, clean=1)
+        if not failed:
+            return np.asarray(factor)
+    raise np.linalg.LinAlgError("the covariance of the worths is not positive definite")
 
 
 def shares_covariance(signs: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,15 +178,22 @@ def _without_one(signs: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, 
     )
 
 
-def _sinh(signs: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Difference and sum of the two exponentials, relative to the greatest, and their scale."""
+def _exponentials(
+    signs: np.ndarray, others: np.ndarray, relevance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Both exponentials of the hyperbolic sine, relative to the greatest, and their scale."""
     bend = np.arctanh(relevance)
-    most = bend.sum()
-    inner = (signs * bend) @ signs.T
-    up = np.exp(inner - most)
-    down = np.exp(-inner - most)
+    most = float(bend.sum())
+    up = (signs * bend) @ others.T
+    if most < FAR:  # their product is known, and dividing is cheaper than another exponential
+        up -= most
+        np.exp(up, out=up)
+        down = np.exp(-2 * most) / up
+    else:
+        down = np.exp(-up - most)
+        np.exp(up - most, out=up)
     scale = 0.5 * np.exp(most + 0.5 * np.log1p(-(relevance**2)).sum())
-    return up - down, up + down, float(scale)
+    return up, down, float(scale)
 
 
 def _unlikeliness(
@@ -168,29 +201,33 @@ def _unlikeliness(
 ) -> tuple[float, np.ndarray]:
     """Minus the restricted log-likelihood, with the pull, and its slope."""
     relevance = 1 / (1 + np.exp(-logits))
-    difference, both, scale = _sinh(signs, relevance)
+    up, down, scale = _exponentials(signs, signs, relevance)
+    both = up + down
+    difference = np.subtract(up, down, out=up)
     size = float(scale * difference[0, 0] - relevance.sum())
-    matrix = (scale * difference - (signs * relevance) @ signs.T) / size
-    matrix[np.diag_indices(len(odd))] += NUGGET
-    factor = np.linalg.cholesky(matrix)
+    matrix = (scale / size) * difference
+    matrix -= (signs * (relevance / size)) @ signs.T
+    factor = factored(matrix)
     inverse = lapack.dpotri(factor, lower=1)[0]
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    inverse = inverse + inverse.T
+    inverse[np.diag_indices(len(odd))] /= 2
     explained = inverse @ signs
     inner = np.linalg.cholesky(signs.T @ explained)
-    project = inverse - explained @ cho_solve((inner, True), explained.T)
+    project = inverse
+    project -= explained @ cho_solve((inner, True), explained.T)
     left = project @ odd
     free = len(odd) - signs.shape[1]
     variance = float(odd @ left) / free
     value = 0.5 * free * np.log(variance)
     value += np.log(np.diag(factor)).sum() + np.log(np.diag(inner)).sum()
-    pressure = project - np.outer(left, left) / variance
+    pressure = project
+    pressure -= np.outer(left, left / variance)
     bend = 1 - relevance**2
-
-    rise = (signs * ((pressure * both) @ signs)).sum(axis=0)
-    rise = scale * (rise - relevance * (pressure * difference).sum()) / bend
+    told = np.vdot(pressure, matrix) - (matrix[0, 0] - 1) * np.trace(pressure)
+    rise = (signs * (np.multiply(pressure, both, out=matrix) @ signs)).sum(axis=0)
+    rise = scale * (rise - relevance * np.vdot(pressure, difference)) / bend
     rise -= (signs * (pressure @ signs)).sum(axis=0)
     corner = scale * (both[0, 0] - relevance * difference[0, 0]) / bend - 1
-    told = (pressure * matrix).sum() - NUGGET * np.trace(pressure)
     by_relevance = 0.5 * (rise - told * corner) / size
     apart = logits - logits.mean()
     value += 0.5 * PULL * float(apart @ apart)

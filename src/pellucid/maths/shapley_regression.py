@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.special import stdtrit
 
-from pellucid.maths.relevance import NUGGET, covariance, even, shares_covariance
+from pellucid.maths.relevance import covariance, even, factored, shares_covariance
 
 HIGHEST = 7
 """Highest order of the games on which estimates are exact."""
@@ -84,7 +84,11 @@ class ShapleyRegression:
 
     @classmethod
     def of(
-        cls, coalitions: np.ndarray, chance: np.ndarray, relevance: np.ndarray | None = None
+        cls,
+        coalitions: np.ndarray,
+        chance: np.ndarray,
+        relevance: np.ndarray | None = None,
+        parts: int = 1,
     ) -> ShapleyRegression:
         """The regression for a sample of pairs.
 
@@ -96,6 +100,8 @@ class ShapleyRegression:
             With which the pair is in the sample.
         relevance : array of shape (player,), optional
             How much players matter in interactions, if it was learnt from the same worths.
+        parts : int
+            Regressions whose mean is taken: together they have more effective terms than each.
         """
         signs = with_everybody(coalitions)
         chance = np.concatenate([[1.0], chance])
@@ -104,11 +110,7 @@ class ShapleyRegression:
         shapley, prior = shares_covariance(signs, assumed)
         size = whole[0, 0]
         whole /= size
-        whole[np.diag_indices(len(whole))] += NUGGET
-        factor, failed = lapack.dpotrf(whole.T, lower=1, clean=1, overwrite_a=1)
-        if failed:
-            raise np.linalg.LinAlgError("the covariance of the worths is not positive definite")
-        inverse = lapack.dtrtri(factor, lower=1, overwrite_c=1)[0]
+        inverse = lapack.dtrtri(factored(whole), lower=1, overwrite_c=1)[0]
         games, truth = _fixed(signs)
         shapley = inverse @ shapley / size
         basis, length, turn = np.linalg.svd(inverse @ games, full_matrices=False)
@@ -122,7 +124,7 @@ class ShapleyRegression:
         variance = np.maximum(variance, 0)
         if relevance is not None:
             variance *= 1 + LEARNING * len(relevance) / len(signs)
-        spread = _spread(weights, np.maximum(diagonal, 0), chance, variance)
+        spread = _spread(weights, np.maximum(diagonal, 0), chance, variance, parts)
         least = FLOOR * variance / max(1, len(signs) - len(length))
         return cls(weights=weights, whiten=inverse, basis=basis, spread=spread, least=least)
 
@@ -142,7 +144,8 @@ class ShapleyRegression:
         samples, pairs, outputs = odd.shape
         flat = odd.transpose(1, 0, 2).reshape(pairs, -1)
         white = self.whiten @ flat
-        white -= self.basis @ (self.basis.T @ white)
+        for _ in range(2):  # once leaves rounding that `whiten` would make large
+            white -= self.basis @ (self.basis.T @ white)
         left = self.whiten.T @ white
         values = self.weights @ flat
         values += (2 * flat[0] - values.sum(axis=0)) / len(values)
@@ -196,7 +199,11 @@ def _mean_products(players: int, highest: int) -> np.ndarray:
 
 
 def _spread(
-    weights: np.ndarray, diagonal: np.ndarray, chance: np.ndarray, variance: np.ndarray
+    weights: np.ndarray,
+    diagonal: np.ndarray,
+    chance: np.ndarray,
+    variance: np.ndarray,
+    parts: int,
 ) -> np.ndarray:
     """Weights of squared residuals in the squared error of each player."""
     free = np.where(diagonal > 1e-9 * diagonal.max(), 1 - chance, 0.0)
@@ -206,5 +213,5 @@ def _spread(
     expected = free * weights**2 / safe
     total = expected.sum(axis=1, keepdims=True)
     effective = np.maximum(total[:, 0] ** 2 / (expected**2).sum(axis=1), 1.0)
-    wider = widening(effective) ** 2
+    wider = widening(parts * effective) ** 2
     return np.asarray((wider * variance)[:, None] * expected / total / safe)

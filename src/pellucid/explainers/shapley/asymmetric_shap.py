@@ -56,6 +56,10 @@ class AsymmetricSHAP(Explainer):
     Laws: efficiency, linearity, and dummy unless removal depends on the known columns; symmetry
     only within a group. The chain is taken as given: nothing here tests it.
 
+    ``error`` is the standard error over independent pairs of orders, widened so that value ± 1.96
+    errors covers about 95 %; with two or three pairs, where columns of a small group vary little,
+    about 90 % (``benchmarks/calibration.py``).
+
     Cost: Σ 2^columns over the groups, or the budget, × background rows for each row.
 
     References

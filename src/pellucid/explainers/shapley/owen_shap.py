@@ -68,6 +68,9 @@ class OwenSHAP(Explainer):
     only between members of one group. A group's values add up to the value that the group would
     have as a single player. A flat hierarchy gives Shapley values.
 
+    ``error`` is the standard error over independent pairs of orders, widened so that value ± 1.96
+    errors covers about 95 % with few pairs too.
+
     Cost: at most budget × background rows for each row.
 
     References

@@ -48,8 +48,8 @@ class PermutationSHAP(Sampler):
 
     ``error`` is the standard error over independent pairs of orders. The mean variance of all
     columns counts as one pair more, since two pairs that agree on a column do not prove it, and
-    Student's t-quantile widens the error, so that value ± 1.96 errors covers about 95 % with few
-    pairs too. Below ten pairs, games of rare jumps are covered less often.
+    Student's t-quantile widens the error, so that value ± 1.96 errors covers 93 to 97 % for models
+    with few pairs too (``benchmarks/calibration.py``). Below ten pairs, games of rare jumps are covered less often.
 
     Cost: (budget − 2) × background rows for each row.
 
@@ -91,6 +91,6 @@ def _walks(orders: np.ndarray) -> Draw:
         added = np.take_along_axis(np.diff(path, axis=2), rank[None, :count, :, None], axis=2)
         variance = added.var(axis=1, ddof=1)
         variance += (variance.mean(axis=1, keepdims=True) - variance) / count
-        return added.mean(axis=1), widening(count**2 / (count - 1)) * np.sqrt(variance / count)
+        return added.mean(axis=1), widening(count + 1) * np.sqrt(variance / count)
 
     return Draw(met, tuple(orders_after), shares)

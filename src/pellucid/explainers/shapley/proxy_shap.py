@@ -105,10 +105,10 @@ def _corrected(
     values, error = np.zeros((2, len(odd), pairs.shape[1], odd.shape[2]))
     parts = int(part.max()) + 1
     signs = with_everybody(pairs)
-    with threadpool_limits(1):
+    with threadpool_limits(1, "blas"):
         for fold in range(parts):
             met = np.flatnonzero(part == fold)
-            fit = ShapleyRegression.of(pairs[met], chances(pairs[met]))
+            fit = ShapleyRegression.of(pairs[met], chances(pairs[met]), parts=parts)
             own, seen = np.append(0, 1 + met), np.append(True, part != fold)
             left, proxied = odd[:, own].copy(), np.zeros_like(values)
             for sample, output in np.ndindex(len(odd), odd.shape[2]):
