@@ -11,8 +11,7 @@ import numpy as np
 from record import Measured, record
 
 FIXED = (
-    " Some 70 % of our time is reading and checking the table, the trees and the fingerprints, "
-    "once for any number of pairs; the rest is the double differences and the band."
+    " About half of our time is reading and checking table and trees, once for any number of pairs."
 )
 
 

@@ -1,7 +1,8 @@
-"""LIME and anchors side by side with lime and anchor-exp: time, ranking, precision and coverage.
+"""LIME and anchors side by side with lime, anchor-exp and alibi: time, ranking, precision.
 
-Run: ``python benchmarks/surrogates.py [--quick]``. anchor-exp brings libraries of its own, so it
-runs in an environment of its own, `.venv-peers`, which trains the same forest on the same rows.
+Run: ``python benchmarks/surrogates.py [--quick]``. anchor-exp and alibi hold other libraries back,
+so they run in an environment of their own, `.venv-peers`, which trains the same forest on the same
+rows.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ PEERS = Path(__file__).parent.parent / ".venv-peers" / "bin" / "python"
 NUMBERS = [f"n{i}" for i in range(8)]
 WORDS = [f"c{i}" for i in range(4)]
 ASKED, HELD_OUT = 0.95, 20_000
+AT_ONCE = 100
+"""Rows drawn at once; alibi's draws depend on how many."""
+
+
+Found = Callable[[np.ndarray], tuple[Callable[[int], np.ndarray], float, int]]
+"""From a row to fresh draws of its rule (whether each agrees), its coverage and its length."""
 
 Turn = tuple[np.ndarray, float, float]
 """Values, CPU seconds in all, and CPU seconds beside the model."""
@@ -83,32 +90,76 @@ def decoded(codes: np.ndarray, names: dict[int, list[str]]) -> pd.DataFrame:
     return X
 
 
-def peer_anchors(rows: int) -> None:
-    """What anchor-exp finds, as JSON; meant for its own environment."""
+def by_anchor_exp(predict: Clock, codes: np.ndarray, names: dict[int, list[str]]) -> Found:
+    """What anchor-exp finds for a row: its search, and the precision of the rule in many draws."""
     from anchor.anchor_base import AnchorBaseBeam
     from anchor.anchor_tabular import AnchorTabularExplainer
 
-    np.random.seed(0)  # noqa: NPY002 (anchor-exp draws from the global stream)
+    explainer = AnchorTabularExplainer(["0", "1"], [*NUMBERS, *WORDS], codes, names)
+
+    def search(row: np.ndarray) -> tuple[Callable[[int], np.ndarray], float, int]:
+        draw, mapping = explainer.get_sample_fn(row, predict)
+        anchor = AnchorBaseBeam.anchor_beam(
+            draw, delta=0.1, epsilon=0.15, batch_size=AT_ONCE, desired_confidence=ASKED
+        )
+        chosen = list(anchor["feature"])
+        coverage = anchor["coverage"][-1] if chosen else 1.0
+        length = len({mapping[each][0] for each in chosen})
+        return lambda number: draw(chosen, number)[2], float(coverage), length
+
+    return search
+
+
+def by_alibi(predict: Clock, codes: np.ndarray, names: dict[int, list[str]]) -> Found:
+    """What alibi finds for a row; its settings are the same."""
+    from alibi.explainers import AnchorTabular
+
+    class Keeping(AnchorTabular):
+        """Keeps the search's own names of the conditions."""
+
+        found: tuple[int, ...] = ()
+
+        def add_names_to_exp(self, explanation: dict[str, Any]) -> None:
+            self.found = tuple(explanation["feature"])
+            super().add_names_to_exp(explanation)
+
+    explainer = Keeping(predict, [*NUMBERS, *WORDS], categorical_names=names, seed=0).fit(codes)
+
+    def search(row: np.ndarray) -> tuple[Callable[[int], np.ndarray], float, int]:
+        rule = explainer.explain(row, threshold=ASKED, delta=0.1, tau=0.15, batch_size=AT_ONCE)
+        sampler, rule_found = explainer.samplers[0], explainer.found
+
+        def draws(number: int) -> np.ndarray:
+            parts = [sampler.perturbation(rule_found, AT_ONCE)[0] for _ in range(number // AT_ONCE)]
+            return sampler.compare_labels(np.concatenate(parts))
+
+        return draws, float(rule.coverage), len(set(rule.raw["feature"]))
+
+    return search
+
+
+ANCHORS = {"anchor-exp": by_anchor_exp, "alibi": by_alibi}
+"""The peers in an environment of their own."""
+
+
+def peer_anchors(peer: str, rows: int) -> None:
+    """What a peer finds, as JSON; meant for its own environment."""
+    np.random.seed(0)  # noqa: NPY002 (both draw from the global stream)
     X, y = data()
     model = forest(X, y)
     codes, names = coded(X)
     predict = Clock(lambda Z: model.predict(decoded(Z, names)))
-    explainer = AnchorTabularExplainer(["0", "1"], [*NUMBERS, *WORDS], codes, names)
+    search = ANCHORS[peer](predict, codes, names)
+    predict.seconds, predict.rows = 0.0, 0
     found, seconds = [], 0.0
     for row in codes[:rows]:
         started = time.process_time()
-        draw, mapping = explainer.get_sample_fn(row, predict)
-        anchor = AnchorBaseBeam.anchor_beam(
-            draw, delta=0.1, epsilon=0.15, batch_size=100, desired_confidence=ASKED
-        )
+        draw, coverage, length = search(row)
         seconds += time.process_time() - started
-        chosen = list(anchor["feature"])
         spent = predict.seconds, predict.rows
-        true = float(draw(chosen, HELD_OUT)[2].mean())
+        true = float(np.mean(draw(HELD_OUT)))
         predict.seconds, predict.rows = spent
-        coverage = anchor["coverage"][-1] if chosen else 1.0
-        length = len({mapping[each][0] for each in chosen})
-        found.append((true, float(coverage), length))
+        found.append((true, coverage, length))
     said = {"found": found, "seconds": seconds, "model": predict.seconds, "rows": predict.rows}
     print(json.dumps(said))
 
@@ -153,25 +204,42 @@ def drawn(rule: Any, X: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 def anchors(rows: int) -> list[Any]:
     """The lines of the page about anchors."""
+    ours, lines = our_anchors(rows), []
+    for peer in ANCHORS:
+        theirs = asked(peer, rows)
+        if theirs is not None:
+            lines += compared(ours, theirs, peer, rows)
+    return lines
+
+
+def asked(peer: str, rows: int) -> dict[str, Any] | None:
+    """What a peer finds, if it is there."""
+    module = {"anchor-exp": "anchor"}.get(peer, peer)
+    there = [str(PEERS), "-c", f"import {module}"]
+    if not PEERS.exists() or subprocess.run(there, capture_output=True).returncode:
+        print(f"{peer} is not installed in {PEERS}")
+        return None
+    call = [str(PEERS), __file__, "--peer-anchors", peer, str(rows)]
+    run = subprocess.run(call, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def compared(ours: dict[str, Any], peer: dict[str, Any], name: str, rows: int) -> list[Any]:
+    """Time, coverage and kept promises against one peer."""
     from record import Measured
 
-    if not PEERS.exists():
-        print(f"anchor-exp is not installed in {PEERS}")
-        return []
-    call = [str(PEERS), __file__, "--peer-anchors", str(rows)]
-    run = subprocess.run(call, capture_output=True, text=True, check=True)
-    peer, ours = json.loads(run.stdout.splitlines()[-1]), our_anchors(rows)
     task = f"anchors at precision {ASKED}, {rows} rows of 8 numbers and 4 categories"
     lines = []
     for what, of in (("in all", _whole), ("beside the model", _beside)):
-        mine, theirs = of(ours) / rows, of(peer) / rows
+        spent, taken = of(ours) / rows, of(peer) / rows
         lines.append(
             Measured(
                 task=f"{task}, CPU time {what}",
-                ours=f"{1000 * mine:.1f} ms/row",
-                peer=f"{1000 * theirs:.0f} ms/row",
-                against="anchor-exp",
-                ratio=theirs / mine,
+                ours=f"{1000 * spent:.1f} ms/row",
+                peer=f"{1000 * taken:.0f} ms/row",
+                against=name,
+                ratio=taken / spent,
                 target=10.0,
                 note=f"Model rows a row: {ours['rows'] / rows:.0f} and {peer['rows'] / rows:.0f}.",
             )
@@ -183,7 +251,7 @@ def anchors(rows: int) -> list[Any]:
             task=f"{task}, mean coverage",
             ours=f"{mine[:, 1].mean():.3f}",
             peer=f"{theirs[:, 1].mean():.3f}",
-            against="anchor-exp",
+            against=name,
             ratio=float(mine[:, 1].mean() / theirs[:, 1].mean()),
             target=1.0,
             note=(
@@ -192,16 +260,14 @@ def anchors(rows: int) -> list[Any]:
             ),
         )
     )
-    kept, peer_kept = (
-        float(np.mean(mine[claimed, 0] >= ASKED)),
-        float(np.mean(theirs[:, 0] >= ASKED)),
-    )
+    kept = float(np.mean(mine[claimed, 0] >= ASKED))
+    peer_kept = float(np.mean(theirs[:, 0] >= ASKED))
     lines.append(
         Measured(
             task=f"{task}, rules said to be precise that truly are",
             ours=f"{kept:.1%} of {claimed.sum()}",
             peer=f"{peer_kept:.1%} of {len(theirs)}",
-            against="anchor-exp",
+            against=name,
             ratio=kept / peer_kept,
             note=(
                 f"By {HELD_OUT:,} held-out draws of each rule. Ours says where it found no such "
@@ -304,15 +370,15 @@ def local_lines(rows: int) -> list[Any]:
 def main() -> None:
     warnings.filterwarnings("ignore")
     if "--peer-anchors" in sys.argv:
-        peer_anchors(int(sys.argv[-1]))
+        peer_anchors(sys.argv[-2], int(sys.argv[-1]))
         return
     from record import record
 
     quick = "--quick" in sys.argv
     setting = (
         "5000 rows, a forest of 100 trees behind one-hot encoding. CPU seconds of one process "
-        "(anchor-exp in an environment of its own, on the same rows and forest). LIME: the better "
-        "of two turns, peers interleaved; anchors: one turn."
+        "(anchor-exp and alibi in an environment of their own, same rows and forest). LIME: the "
+        "better of two turns, peers interleaved; anchors: one turn."
     )
     lines = [*local_lines(10 if quick else 100), *anchors(10 if quick else 60)]
     record("surrogates", "LIME and anchors", setting, lines)

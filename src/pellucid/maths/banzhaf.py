@@ -34,26 +34,21 @@ def exact_banzhaf(worth: np.ndarray) -> np.ndarray:
     return np.stack(values, axis=1)
 
 
-def even_pairs(players: int, pairs: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+def even_pairs(players: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
     """Pairs of a coalition and all others, every coalition equally likely.
 
     Returns
     -------
-    coalitions : array of bool of shape (pair, player)
-        One of each pair.
-    left : float
-        The share of all pairs that was not drawn.
+    array of bool of shape (pair, player)
+        One coalition of each pair; up to `LISTED` players, no pair twice.
     """
     if players > LISTED:
-        return rng.random((pairs, players)) < 0.5, 1.0
-    total = 1 << (players - 1)
-    drawn = rng.choice(total, pairs, replace=False)
-    return (drawn[:, None] >> np.arange(players) & 1).astype(bool), 1.0 - pairs / total
+        return rng.random((pairs, players)) < 0.5
+    drawn = rng.choice(1 << (players - 1), pairs, replace=False)
+    return np.asarray((drawn[:, None] >> np.arange(players) & 1).astype(bool))
 
 
-def fitted_banzhaf(
-    coalitions: np.ndarray, left: float, odd: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def fitted_banzhaf(coalitions: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Banzhaf values and errors from `even_pairs`.
 
     Every worth tells of every player, who is in the coalition or not (maximum sample reuse). Here
@@ -63,8 +58,6 @@ def fitted_banzhaf(
     Parameters
     ----------
     coalitions : array of bool of shape (pair, player)
-    left : float
-        The share of all pairs that was not drawn.
     odd : array of shape (sample, pair, output)
         Half the difference of worth within each pair.
 
@@ -81,6 +74,8 @@ def fitted_banzhaf(
     doi:10.1016/0304-4076(85)90158-7 (HC2). Bell and McCaffrey (2002), Bias reduction in standard
     errors for linear regression with multi-stage samples (its degrees of freedom).
     """
+    pairs, players = coalitions.shape
+    left = 1.0 - pairs / 2 ** (players - 1) if players <= LISTED else 1.0
     signs = np.where(coalitions, 1.0, -1.0)
     inverse = np.linalg.pinv(signs)
     leverage = np.einsum("np,pn->n", signs, inverse)

@@ -34,10 +34,14 @@ class Plan(NamedTuple):
     shares : callable
         From worths (sample, coalition, output), the worth of nobody (output,) and of everybody
         (sample, output), to values and errors, both (sample, player, output).
+    ends : tuple of int
+        Numbers of coalitions after which values can be had from the worths so far, growing; the
+        last is all.
     """
 
     coalitions: np.ndarray
     shares: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    ends: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,9 +134,10 @@ class Game:
     def _ask(self, own: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Mean predictions over the completed rows, of which only those with a share are asked."""
         rows, share = self.removal.complete(own, inside)
-        if share.ndim == 1:
-            outputs = self.predict(rows.reshape(-1, rows.shape[2]))
-            return np.einsum("b,jbo->jo", share, outputs.reshape(*rows.shape[:2], -1))
+        if share.ndim == 1:  # coalitions in turn for each row: a model of trees is then quicker
+            jobs, width, features = rows.shape
+            outputs = self.predict(rows.swapaxes(0, 1).reshape(-1, features))
+            return np.einsum("b,bjo->jo", share, outputs.reshape(width, jobs, -1))
         asked = share > 0
         outputs = self.predict(rows[asked]) * share[asked][:, None]
         ends = np.cumsum(asked.sum(axis=1))[:-1]
@@ -224,35 +229,22 @@ def whole_table(worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray) ->
 
 
 def enumerated(players: int) -> Plan:
-    """All coalitions, and Shapley values without error."""
+    """All coalitions, and Shapley values without error.
+
+    They come in the order of Gray's code: neighbours differ in few players.
+    """
+    number = np.arange(1 << players)
+    order = number ^ (number >> 1)
+    order = order[(order > 0) & (order < len(number) - 1)]
+    place = np.argsort(order)
 
     def shares(
         worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        values = exact_shapley(whole_table(worth, nobody, everybody))
+        values = exact_shapley(whole_table(worth[:, place], nobody, everybody))
         return values, np.zeros_like(values)
 
-    return Plan(every_coalition(players)[1:-1], shares)
-
-
-def odd_half(
-    worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray, pairs: int
-) -> np.ndarray:
-    """Half the difference within each pair, everybody against nobody first.
-
-    Parameters
-    ----------
-    worth : array of shape (sample, coalition, output)
-        `pairs` coalitions, and then those of the others.
-    nobody, everybody : arrays of shape (output,) and (sample, output)
-    pairs : int
-
-    Returns
-    -------
-    array of shape (sample, 1 + pairs, output)
-    """
-    whole = (everybody - nobody)[:, None] / 2
-    return np.concatenate([whole, (worth[:, :pairs] - worth[:, pairs:]) / 2], axis=1)
+    return Plan(every_coalition(players)[order], shares)
 
 
 def _distinct(own: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

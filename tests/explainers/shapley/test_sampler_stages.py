@@ -1,17 +1,33 @@
 """Stopping before the budget is spent: at a tolerance, or when the order is certain."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting
+from pellucid.explainers.shapley.asymmetric_shap import AsymmetricSHAP
+from pellucid.explainers.shapley.banzhaf import Banzhaf
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP
+from pellucid.explainers.shapley.owen_shap import OwenSHAP
 from pellucid.explainers.shapley.permutation_shap import PermutationSHAP
 from pellucid.explainers.shapley.proxy_shap import ProxySHAP
+from pellucid.explainers.shapley.shapley_interactions import ShapleyInteractions
 from pellucid.explainers.shapley.stages import doubling, ordered, within
 
-SAMPLERS = [KernelSHAP, PermutationSHAP, ProxySHAP]
+FLAT = tuple(f"x{i}" for i in range(10))
+SAMPLERS = [
+    KernelSHAP,
+    PermutationSHAP,
+    ProxySHAP,
+    AsymmetricSHAP,
+    Banzhaf,
+    ShapleyInteractions,
+    partial(OwenSHAP, hierarchy=FLAT),
+]
 RNG = np.random.default_rng(11)
 INWARD, OUTWARD = RNG.normal(size=(10, 12)) / 2, RNG.normal(size=12)
 X = RNG.normal(size=(12, 10))
@@ -23,7 +39,7 @@ def network(X: np.ndarray) -> np.ndarray:
 
 
 def ask(
-    method: type = KernelSHAP, rows: np.ndarray = X, seed: int = 0, **settings: object
+    method: Callable = KernelSHAP, rows: np.ndarray = X, seed: int = 0, **settings: object
 ) -> object:
     recipe = method(**settings)
     return pel.explain(network, rows, method=recipe, background=BACKGROUND, seed=seed)
@@ -33,7 +49,7 @@ TRUTH = ask(ExactSHAP).values
 
 
 @pytest.mark.parametrize("method", SAMPLERS)
-def test_every_value_is_as_certain_as_asked(method: type) -> None:
+def test_every_value_is_as_certain_as_asked(method: Callable) -> None:
     found = ask(method, X[:3], budget=900, tolerance=0.3)
     assert 1.96 * found.error.max() <= 0.3
     assert not any("not certain" in note for note in found.provenance.notes)

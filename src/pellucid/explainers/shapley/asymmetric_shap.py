@@ -8,19 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting, UnknownName
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.game import game_of
+from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.walks import pairs_within, walked
 from pellucid.maths.coalitions import every_coalition, exact_shapley
-from pellucid.perturb.game import Plan, enumerated
+from pellucid.perturb.game import Game, Plan, enumerated
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsymmetricSHAP(Explainer):
+class AsymmetricSHAP(Sampler):
     """Shapley values over the orders in which causes join before their effects.
 
     A column gets what it adds once all columns before it in the chain are known, so a cause gets
@@ -43,6 +41,8 @@ class AsymmetricSHAP(Explainer):
     budget : int
         Most coalitions evaluated for each row. Values are exact where all coalitions that the chain
         allows are no more; else orders are drawn, and values have an error.
+    tolerance, top
+        When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
 
@@ -73,35 +73,45 @@ class AsymmetricSHAP(Explainer):
     paper = "arXiv:1910.06358"
     cost = "budget × background rows, per row"
 
+    everyone: ClassVar[bool] = True
+    chained: ClassVar[bool] = True
+
     order: tuple[tuple[str, ...], ...] = ()
     symmetric: bool = False
-    removal: str = "marginal"
-    budget: int = 2048
-    max_background: int | None = 100
 
     def __post_init__(self) -> None:
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-        settle_removal(self, self.removal, chained=True)
+        super().__post_init__()
         object.__setattr__(self, "order", _frozen(self.order))
         if not isinstance(self.symmetric, bool):
             raise InvalidSetting("symmetric is yes or no", got=repr(self.symmetric))
 
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background, self.removal)
-
-    def compute(self, question: Question) -> Attribution:
-        names = question.player_names
-        chain = self._chain(question, names)
-        place = np.empty(len(names), dtype=int)
+    def game(self, question: Question) -> Game:
+        chain = self._chain(question.player_names)
+        place = np.empty(len(question.player_names), dtype=int)
         for number, group in enumerate(chain):
             place[group] = number
-        game = game_of(question, self.removal, self.max_background, chain=place[question.player_of])
-        groups = [np.arange(len(names))] if self.symmetric else chain
-        values, error = game.shares(self._plan(question, groups))
-        return question.attribution(values, game.base, error)
+        order = place[question.player_of]
+        return game_of(question, self.removal, self.max_background, chain=order)
 
-    def _chain(self, question: Question, names: tuple[str, ...]) -> list[np.ndarray]:
+    def plan(self, question: Question, players: int) -> Plan:
+        return self.sample(question, players)  # the chain says how many coalitions are all
+
+    def sample(self, question: Question, players: int) -> Plan:
+        names = question.player_names
+        chain = self._chain(names)
+        if self.order and len(chain) > len(self.order):
+            question.note(
+                f"The order does not name {', '.join(names[i] for i in chain[-1])}: taken for "
+                "effects of all others."
+            )
+        groups = [np.arange(players)] if self.symmetric else chain
+        if sum(2.0 ** len(group) for group in groups) <= self.budget + 2 * (len(groups) - 1):
+            return enumerated(players) if len(groups) == 1 else _step_by_step(groups)
+        pairs = pairs_within("AsymmetricSHAP", self.budget, players)
+        rng = question.rng("orders", players)
+        return walked(np.array([_both_ways(groups, rng) for _ in range(pairs)]))
+
+    def _chain(self, names: tuple[str, ...]) -> list[np.ndarray]:
         """The players in each group; those not named are the last one."""
         for name in (name for group in self.order for name in group):
             if name not in names:
@@ -109,20 +119,7 @@ class AsymmetricSHAP(Explainer):
         chain = [np.array([names.index(name) for name in group]) for group in self.order]
         held = {int(player) for group in chain for player in group}
         rest = [player for player in range(len(names)) if player not in held]
-        if rest and chain:
-            question.note(
-                f"The order does not name {', '.join(names[i] for i in rest)}: taken for effects "
-                "of all others."
-            )
         return [*chain, np.array(rest)] if rest else chain
-
-    def _plan(self, question: Question, groups: list[np.ndarray]) -> Plan:
-        players = sum(map(len, groups))
-        if sum(2.0 ** len(group) for group in groups) <= self.budget + 2 * (len(groups) - 1):
-            return enumerated(players) if len(groups) == 1 else _step_by_step(groups)
-        pairs = pairs_within("AsymmetricSHAP", self.budget, players)
-        rng = question.rng("orders", players)
-        return walked(np.array([_both_ways(groups, rng) for _ in range(pairs)]))
 
 
 def _step_by_step(groups: list[np.ndarray]) -> Plan:

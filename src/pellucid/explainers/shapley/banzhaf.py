@@ -8,25 +8,28 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.attribution import Attribution
-from pellucid.core.errors import InvalidSetting
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.sampler import Sampler
+from pellucid.explainers.shapley.stages import doubling, in_pairs
 from pellucid.maths.banzhaf import even_pairs, exact_banzhaf, fitted_banzhaf
 from pellucid.maths.coalitions import every_coalition
-from pellucid.perturb.game import Plan, odd_half, whole_table
+from pellucid.perturb.game import Game, Plan, whole_table
+
+LEAST_FOR_EACH = 4
+"""Pairs for each column in the first stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Banzhaf(Explainer):
+class Banzhaf(Sampler):
     """Banzhaf values: mean contributions of a column, every coalition of the others counting alike.
 
     Parameters
     ----------
     budget : int
         Most coalitions evaluated for each row. At least 4 × columns − 2; where it reaches
-        2^columns, all coalitions are evaluated and the values are exact.
+        2^columns, all coalitions may be evaluated and the values are then exact.
+    tolerance, top
+        When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
     removal : str
@@ -58,54 +61,26 @@ class Banzhaf(Explainer):
     paper = "arXiv:2205.15466"
     cost = "budget × background rows, per row"
 
-    budget: int = 2048
-    max_background: int | None = 100
-    removal: str = "marginal"
+    def sample(self, question: Question, players: int) -> Plan:
+        pairs = min((self.budget - 2) // 2, 1 << (players - 1))
+        coalitions = even_pairs(players, pairs, question.rng("coalitions", players))
 
-    def __post_init__(self) -> None:
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-        settle_removal(self, self.removal)
+        def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return fitted_banzhaf(coalitions[: odd.shape[1] - 1], odd[:, 1:])
 
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background, self.removal)
+        return in_pairs(coalitions, doubling(LEAST_FOR_EACH * players, pairs), shares)
 
-    def compute(self, question: Question) -> Attribution:
-        game = game_of(question, self.removal, self.max_background)
-        values, error = game.shapley(lambda players: self._plan(question, players))
+    def whole(self, players: int) -> Plan:
+        def shares(
+            worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
+        ) -> tuple[np.ndarray, np.ndarray]:
+            values = exact_banzhaf(whole_table(worth, nobody, everybody))
+            return values, np.zeros_like(values)
+
+        return Plan(every_coalition(players)[1:-1], shares)
+
+    def told(
+        self, question: Question, game: Game, values: np.ndarray, error: np.ndarray
+    ) -> Attribution:
         question.note("Banzhaf values do not add up to the prediction.")
-        return replace(question.attribution(values, game.base, error), base=None)
-
-    def _plan(self, question: Question, players: int) -> Plan:
-        if self.budget >= 2**players:
-            return _enumerated(players)
-        least = 4 * players - 2
-        if self.budget < least:
-            raise InvalidSetting(
-                f"Banzhaf cannot say its error for {players} columns so",
-                got=f"budget={self.budget}",
-                allowed=f"budget ≥ {least}",
-                fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
-            )
-        pairs = (self.budget - 2) // 2
-        return _sampled(*even_pairs(players, pairs, question.rng("coalitions", players)))
-
-
-def _enumerated(players: int) -> Plan:
-    def shares(
-        worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        values = exact_banzhaf(whole_table(worth, nobody, everybody))
-        return values, np.zeros_like(values)
-
-    return Plan(every_coalition(players)[1:-1], shares)
-
-
-def _sampled(coalitions: np.ndarray, left: float) -> Plan:
-    def shares(
-        worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        odd = odd_half(worth, nobody, everybody, len(coalitions))[:, 1:]
-        return fitted_banzhaf(coalitions, left, odd)
-
-    return Plan(np.concatenate([coalitions, ~coalitions]), shares)
+        return replace(super().told(question, game, values, error), base=None)

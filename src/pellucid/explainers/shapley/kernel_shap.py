@@ -12,10 +12,11 @@ import numpy as np
 
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import Draw, doubling, every_pair_of, exactly
+from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
 from pellucid.maths.relevance import LEAST_FOR_EACH, learnt
 from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
+from pellucid.perturb.game import Plan
 
 PAIRS_AT_ONCE = 2048
 """Pairs in one regression, whose cost grows with their cube; more are cut into several."""
@@ -82,7 +83,7 @@ class KernelSHAP(Sampler):
     paper = "arXiv:1705.07874"
     cost = "budget × background rows, per row"
 
-    def sample(self, question: Question, players: int) -> Draw:
+    def sample(self, question: Question, players: int) -> Plan:
         whole = every_pair_of(players)
         count = min((self.budget - 2) // 2, whole)
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
@@ -92,7 +93,7 @@ class KernelSHAP(Sampler):
             met = pairs[: odd.shape[1] - 1]
             return exactly(met, odd) if len(met) == whole else regressions(met, odd, threads)
 
-        return Draw(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
+        return in_pairs(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
 
 
 def regressions(pairs: np.ndarray, odd: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting, UnknownName
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.walks import pairs_within, walked
 from pellucid.maths.association import association
 from pellucid.maths.hierarchy import (
@@ -35,7 +32,7 @@ WRITTEN_OUT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwenSHAP(Explainer):
+class OwenSHAP(Sampler):
     """Owen values: credit is shared between groups of columns, and then within each group.
 
     Columns join in the orders in which no group is interrupted, at every level of the hierarchy. So
@@ -52,6 +49,8 @@ class OwenSHAP(Explainer):
     budget : int
         Most coalitions evaluated for each row. Values are exact where the hierarchy needs no more;
         else orders are drawn, and values have an error.
+    tolerance, top
+        When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
     removal : str
@@ -84,31 +83,23 @@ class OwenSHAP(Explainer):
     paper = "doi:10.1007/978-3-642-45494-3_7"
     cost = "budget × background rows, per row"
 
+    everyone: ClassVar[bool] = True
+
     hierarchy: tuple[Any, ...] | None = None
-    budget: int = 2048
-    max_background: int | None = 100
-    removal: str = "marginal"
 
     def __post_init__(self) -> None:
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-        settle_removal(self, self.removal)
+        super().__post_init__()
         if self.hierarchy is not None:
             object.__setattr__(self, "hierarchy", _frozen(self.hierarchy))
 
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background, self.removal)
+    def plan(self, question: Question, players: int) -> Plan:
+        return self.sample(question, players)  # the hierarchy says how many coalitions are all
 
-    def compute(self, question: Question) -> Attribution:
+    def sample(self, question: Question, players: int) -> Plan:
         names = question.player_names
         tree = _merged(question) if self.hierarchy is None else _numbered(self.hierarchy, names)
         if len(names) <= WRITTEN_OUT:
             question.note(f"Groups of columns, from the outside in: {_words(tree, names)}.")
-        game = game_of(question, self.removal, self.max_background)
-        values, error = game.shares(self._plan(question, tree, len(names)))
-        return question.attribution(values, game.base, error)
-
-    def _plan(self, question: Question, tree: Hierarchy, players: int) -> Plan:
         if contributions(tree) <= ENUMERATED:
             coalitions, weights = owen_weights(tree, players)
             if len(coalitions) <= self.budget:

@@ -8,12 +8,9 @@ import numpy as np
 
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import Draw, doubling
-from pellucid.maths.coalitions import antithetic_orders, distinct, prefixes
-from pellucid.maths.shapley_regression import widening
-
-LEAST = 8
-"""Pairs of orders in the first stage: fewer tell too little of their own error to stop."""
+from pellucid.explainers.shapley.walks import pairs_within, walked
+from pellucid.maths.coalitions import antithetic_orders
+from pellucid.perturb.game import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +46,8 @@ class PermutationSHAP(Sampler):
     ``error`` is the standard error over independent pairs of orders. The mean variance of all
     columns counts as one pair more, since two pairs that agree on a column do not prove it, and
     Student's t-quantile widens the error, so that value ± 1.96 errors covers 93 to 97 % for models
-    with few pairs too (``benchmarks/calibration.py``). Below ten pairs, games of rare jumps are covered less often.
+    with few pairs too (``benchmarks/calibration.py``). Below ten pairs, games of rare jumps are
+    covered less often.
 
     Cost: (budget − 2) × background rows for each row.
 
@@ -64,33 +62,7 @@ class PermutationSHAP(Sampler):
     cost = "budget × background rows, per row"
     takes_groups = True
 
-    def sample(self, question: Question, players: int) -> Draw:
-        most = (self.budget - 2) // (2 * (players - 1))
-        return _walks(antithetic_orders(players, most, question.rng("orders", players)))
-
-
-def _walks(orders: np.ndarray) -> Draw:
-    """The mean over orders and their reverses.
-
-    What player k of an order adds there and in the reverse, halved, is the step of the odd half
-    of the worth from the coalition before k to the one with k.
-    """
-    most, players = orders.shape
-    joined = prefixes(orders).reshape(-1, players)
-    others = ~joined[:, 0]
-    met, place = distinct(joined ^ others[:, None])
-    place = 1 + place.reshape(most, players - 1)
-    sign = np.where(others, -1.0, 1.0).reshape(most, players - 1, 1)
-    rank = np.argsort(orders, axis=1)
-    orders_after = {int(place[:count].max()): count for count in doubling(min(LEAST, most), most)}
-
-    def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        count = orders_after[odd.shape[1] - 1]
-        whole = np.broadcast_to(odd[:, :1, None], (len(odd), count, 1, odd.shape[2]))
-        path = np.concatenate([-whole, sign[:count] * odd[:, place[:count]], whole], axis=2)
-        added = np.take_along_axis(np.diff(path, axis=2), rank[None, :count, :, None], axis=2)
-        variance = added.var(axis=1, ddof=1)
-        variance += (variance.mean(axis=1, keepdims=True) - variance) / count
-        return added.mean(axis=1), widening(count + 1) * np.sqrt(variance / count)
-
-    return Draw(met, tuple(orders_after), shares)
+    def sample(self, question: Question, players: int) -> Plan:
+        pairs = pairs_within(type(self).__name__, self.budget, players)
+        orders = antithetic_orders(players, pairs, question.rng("orders", players))
+        return walked(np.stack([orders, orders[:, ::-1]], axis=1))

@@ -10,9 +10,10 @@ import numpy as np
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.kernel_shap import regressions
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import Draw, doubling, every_pair_of, exactly
+from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
 from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
+from pellucid.perturb.game import Plan
 
 FOLDS = 4
 """Parts of the sample at most; each is left out of one proxy, which it then corrects."""
@@ -72,7 +73,7 @@ class ProxySHAP(Sampler):
     paper = "arXiv:2506.11849"
     cost = "budget × background rows, per row"
 
-    def sample(self, question: Question, players: int) -> Draw:
+    def sample(self, question: Question, players: int) -> Plan:
         whole, least = every_pair_of(players), PAIRS_EACH * (players - 1)
         count = min((self.budget - 2) // 2, whole)
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
@@ -93,7 +94,7 @@ class ProxySHAP(Sampler):
                 return regressions(met, odd, threads)
             return _corrected(met, odd, np.argsort(np.argsort(order[: len(met)])) % parts)
 
-        return Draw(pairs, doubling(2 * least, count), shares)
+        return in_pairs(pairs, doubling(2 * least, count), shares)
 
 
 def _corrected(

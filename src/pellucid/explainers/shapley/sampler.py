@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
-from pellucid.explainers.shapley.stages import Certain, Draw, every_pair, ordered, played, within
+from pellucid.explainers.shapley.stages import Certain, every_pair, ordered, played, within
+from pellucid.perturb.game import Game, Plan
 
 WHOLE_AT_ONCE = 6
 """Players of which all coalitions are evaluated, even where fewer might do."""
@@ -23,7 +25,8 @@ WHOLE_AT_ONCE = 6
 class Sampler(Explainer):
     """Plays the game on drawn coalitions, or on all of them where the budget reaches that far.
 
-    A subclass draws its coalitions, and turns their worth into values with errors, in `sample`.
+    A subclass draws its coalitions, and turns their worth into values with errors, in `sample`; one
+    that shares out otherwise than Shapley says so in `whole`.
 
     Parameters
     ----------
@@ -40,6 +43,12 @@ class Sampler(Explainer):
         ``"copula"``, ``"neighbours"`` or ``"tree"`` (`pellucid.perturb.removals`).
     """
 
+    everyone: ClassVar[bool] = False
+    """Whether columns that do not differ from the background must play too."""
+
+    chained: ClassVar[bool] = False
+    """Whether removals may follow a chain of causes."""
+
     budget: int = 2048
     tolerance: float | None = None
     top: int | None = None
@@ -51,39 +60,67 @@ class Sampler(Explainer):
         positive("tolerance", self.tolerance, optional=True)
         whole_number("top", self.top, 1, optional=True)
         whole_number("max_background", self.max_background, 1, optional=True)
-        settle_removal(self, self.removal)
+        settle_removal(self, self.removal, chained=self.chained)
 
     def work(self, question: Question) -> int:
         return evaluations(question, self.budget, self.max_background, self.removal)
 
     def compute(self, question: Question) -> Attribution:
-        game = game_of(question, self.removal, self.max_background)
+        game = self.game(question)
         values, error, done = played(
-            game, lambda players: self._draw(question, players), self._certain()
+            game,
+            lambda players: self.plan(question, players),
+            self._certain(),
+            everyone=self.everyone,
         )
         if self._certain() is not None and not done.all():
             question.note(
                 f"{int((~done).sum())} of {len(done)} rows are not certain {self._aim()} with "
                 f"{self.budget} coalitions; their errors say how far they are."
             )
-        return question.attribution(values, game.base, error)
+        return self.told(question, game, values, error)
 
     @abstractmethod
-    def sample(self, question: Question, players: int) -> Draw:
-        """What to evaluate for this many players, and what follows from it."""
+    def sample(self, question: Question, players: int) -> Plan:
+        """What to evaluate for this many players within the budget."""
 
-    def _draw(self, question: Question, players: int) -> Draw:
-        least = min(4 * players - 2, 2**players)  # two pairs for each player but one, or all
+    def game(self, question: Question) -> Game:
+        """The game that is played."""
+        return game_of(question, self.removal, self.max_background)
+
+    def whole(self, players: int) -> Plan:
+        """All coalitions of this many players."""
+        return every_pair(players)
+
+    def least(self, players: int) -> int:
+        """The least budget: two pairs for each player but one, or all coalitions."""
+        return min(4 * players - 2, 2**players)
+
+    def told(
+        self, question: Question, game: Game, values: np.ndarray, error: np.ndarray
+    ) -> Attribution:
+        """The explanation that the values make."""
+        return question.attribution(values, game.base, error)
+
+    def plan(self, question: Question, players: int) -> Plan:
+        """All coalitions where the budget reaches that far and nothing stops earlier, or a sample.
+
+        Raises
+        ------
+        InvalidSetting
+            If the budget is too small for an error.
+        """
+        least = self.least(players)
         if self.budget < least:
             raise InvalidSetting(
-                f"{type(self).__name__} cannot say its error for {players} columns so",
+                f"{type(self).__name__} cannot say its error for {players} columns on this budget",
                 got=f"budget={self.budget}",
                 allowed=f"budget ≥ {least}",
                 fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
             )
         whole = self.budget.bit_length() > players
         early = self._certain() is not None and players > WHOLE_AT_ONCE
-        return every_pair(players) if whole and not early else self.sample(question, players)
+        return self.whole(players) if whole and not early else self.sample(question, players)
 
     def _certain(self) -> Certain | None:
         """When to stop before the budget is spent."""

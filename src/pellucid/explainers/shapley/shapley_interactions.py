@@ -9,24 +9,23 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting, UnknownName
-from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
-from pellucid.explainers.shapley.terms import interactions
+from pellucid.explainers.shapley.sampler import Sampler
+from pellucid.explainers.shapley.stages import doubling, every_pair_of
+from pellucid.explainers.shapley.terms import MOST_TERMS, interactions
 from pellucid.maths.coalitions import every_coalition, sampled_pairs
 from pellucid.maths.interaction_sampling import InteractionSampling
 from pellucid.maths.interactions import EFFICIENT, INDICES, exact_interactions, terms
-from pellucid.perturb.game import Plan, whole_table
+from pellucid.perturb.game import Game, Plan, whole_table
 
 ORDERS = (2, 3)
 
-MOST_TERMS = 20_000
-"""Terms beyond this cost more memory than they are worth."""
+LEAST_FOR_EACH = 4
+"""Pairs for each column in the first stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShapleyInteractions(Explainer):
+class ShapleyInteractions(Sampler):
     """How much columns add by themselves, and how much they add only together.
 
     Parameters
@@ -39,7 +38,9 @@ class ShapleyInteractions(Explainer):
         Columns in the largest term.
     budget : int
         Most coalitions evaluated for each row. Where it reaches 2^columns (65 536 for 16 columns),
-        all coalitions are evaluated and the values are exact. At least 4 × columns + 2.
+        all coalitions may be evaluated and the values are then exact. At least 4 × columns + 2.
+    tolerance, top
+        When to stop before the budget is spent, as for `KernelSHAP`; of all terms.
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
     removal : str
@@ -61,7 +62,7 @@ class ShapleyInteractions(Explainer):
 
     Sampled values are those of a fitted surrogate with single columns and pairs, corrected by what
     it leaves of other coalitions, so they have no bias; ``error`` is the standard error over draws
-    of coalitions, on the wide side below some 30 coalitions for each column.
+    of coalitions; ``benchmarks/calibration.py`` says how often it holds what it should.
 
     Cost: budget × background rows for each row.
 
@@ -77,61 +78,37 @@ class ShapleyInteractions(Explainer):
     paper = "arXiv:2209.04012"
     cost = "budget × background rows, per row"
 
+    everyone: ClassVar[bool] = True
+
     index: Literal["k-SII", "SII", "STII", "Faith-SHAP", "Banzhaf"] = "k-SII"
     order: int = 2
-    budget: int = 2048
-    max_background: int | None = 100
-    removal: str = "marginal"
 
     def __post_init__(self) -> None:
         if self.index not in INDICES:
             raise UnknownName.among("index of interactions", str(self.index), INDICES)
         if self.order not in ORDERS:
             raise InvalidSetting("order cannot be used", got=repr(self.order), allowed=ORDERS)
-        whole_number("budget", self.budget, 2)
-        whole_number("max_background", self.max_background, 1, optional=True)
-        settle_removal(self, self.removal)
+        super().__post_init__()
         if self.index not in EFFICIENT:
             object.__setattr__(self, "laws", self.laws - {"efficiency"})
 
-    def work(self, question: Question) -> int:
-        return evaluations(question, self.budget, self.max_background, self.removal)
-
-    def compute(self, question: Question) -> Attribution:
-        players = len(question.player_names)
-        named = terms(players, self.order)
-        if len(named) > MOST_TERMS:
-            raise InvalidSetting(
-                f"There are too many terms of {players} columns",
-                got=f"{len(named)} terms of order {self.order} or less",
-                allowed=f"at most {MOST_TERMS}",
-                fix="Put columns into groups=" + (", or take order=2" if self.order > 2 else ""),
-            )
-        game = game_of(question, self.removal, self.max_background)
-        values, error = game.shares(self._plan(question, players))
-        found = interactions(question, named, values, game.base, error)
-        if self.index in EFFICIENT:
-            return found
-        question.note(f"Terms of the index {self.index} do not add up to the prediction.")
-        return replace(found, base=None)
-
-    def _plan(self, question: Question, players: int) -> Plan:
-        if self.budget >= 2**players:
-            return self._enumerated(players)
-        least = 4 * players + 2
-        if self.budget < least:
-            raise InvalidSetting(
-                f"ShapleyInteractions cannot say its error for {players} columns so",
-                got=f"budget={self.budget}",
-                allowed=f"budget ≥ {least}",
-                fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
-            )
-        pairs = (self.budget - 2) // 2
+    def sample(self, question: Question, players: int) -> Plan:
+        pairs = min((self.budget - 2) // 2, every_pair_of(players))
         coalitions, _ = sampled_pairs(players, pairs, question.rng("coalitions", players))
-        sampling = InteractionSampling(coalitions=coalitions, index=self.index, order=self.order)
-        return Plan(np.concatenate([coalitions, ~coalitions]), sampling.estimate)
 
-    def _enumerated(self, players: int) -> Plan:
+        def shares(
+            worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
+        ) -> tuple[np.ndarray, np.ndarray]:
+            met = coalitions[: worth.shape[1] // 2]
+            both = np.concatenate([worth[:, ::2], worth[:, 1::2]], axis=1)
+            sampling = InteractionSampling(coalitions=met, index=self.index, order=self.order)
+            return sampling.estimate(both, nobody, everybody)
+
+        both = np.stack([coalitions, ~coalitions], axis=1).reshape(-1, players)
+        ends = doubling(LEAST_FOR_EACH * players, pairs)
+        return Plan(both, shares, tuple(2 * end for end in ends))
+
+    def whole(self, players: int) -> Plan:
         def shares(
             worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
         ) -> tuple[np.ndarray, np.ndarray]:
@@ -140,3 +117,27 @@ class ShapleyInteractions(Explainer):
             return values, np.zeros_like(values)
 
         return Plan(every_coalition(players)[1:-1], shares)
+
+    def least(self, players: int) -> int:
+        return min(4 * players + 2, 2**players)
+
+    def plan(self, question: Question, players: int) -> Plan:
+        number = len(terms(players, self.order))
+        if number > MOST_TERMS:
+            raise InvalidSetting(
+                f"There are too many terms of {players} columns",
+                got=f"{number} terms of order {self.order} or less",
+                allowed=f"at most {MOST_TERMS}",
+                fix="Put columns into groups=" + (", or take order=2" if self.order > 2 else ""),
+            )
+        return super().plan(question, players)
+
+    def told(
+        self, question: Question, game: Game, values: np.ndarray, error: np.ndarray
+    ) -> Attribution:
+        named = terms(len(question.player_names), self.order)
+        found = interactions(question, named, values, game.base, error)
+        if self.index in EFFICIENT:
+            return found
+        question.note(f"Terms of the index {self.index} do not add up to the prediction.")
+        return replace(found, base=None)

@@ -8,7 +8,6 @@ When a row stops depends on its own worths alone, so rows explained together and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -16,82 +15,83 @@ from scipy.special import ndtri
 from pellucid.engine.work import slices
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.maths.shapley_regression import NORMAL
-from pellucid.perturb.game import CELLS, Game, odd_half
+from pellucid.perturb.game import CELLS, Game, Plan
 
 Certain = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From values and errors (sample, player, output) to whether each sample is certain (sample,)."""
 
-
-class Draw(NamedTuple):
-    """Pairs of coalitions in the order of their evaluation, and what to make of them.
-
-    Parameters
-    ----------
-    pairs : array of bool of shape (pair, player)
-        One coalition of each pair.
-    ends : tuple of int
-        Numbers of pairs after which values can be had, growing; the last is all.
-    shares : callable
-        From half the differences within the first pairs (sample, 1 + pair, output), everybody
-        against nobody first, to values and errors, both (sample, player, output).
-    """
-
-    pairs: np.ndarray
-    ends: tuple[int, ...]
-    shares: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Values and errors (sample, player, output), and which samples are certain."""
 
 
 def played(
-    game: Game, draw: Callable[[int], Draw], certain: Certain | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    game: Game, plan: Callable[[int], Plan], certain: Certain | None, *, everyone: bool = False
+) -> Found:
     """Values and errors of all rows, and which of them are certain.
 
     Parameters
     ----------
     game : Game
-    draw : callable
-        From the number of players that differ from the background; rows with as many share it.
+    plan : callable
+        From a number of players to what they evaluate; rows with as many players share it.
     certain : callable, optional
-        When to stop. Without it, everything drawn is evaluated at once.
+        When to stop. Without it, everything planned is evaluated at once.
+    everyone : bool
+        Whether players who do not differ from the background play too. The plan may then share
+        out to something else than players.
 
     Returns
     -------
     values, error : arrays of shape (sample, player, output)
     done : array of bool of shape (sample,)
     """
-    shape = (*game.playing.shape, game.output.shape[1])
-    values, error = np.zeros(shape), np.zeros(shape)
-    done = np.ones(len(values), dtype=bool)
+    samples, players = game.playing.shape
+    if everyone:
+        all_ = np.broadcast_to(np.arange(players), (samples, players))
+        return _by_parts(game, np.arange(samples), all_, plan(players), certain)
+    values, error = np.zeros((2, samples, players, game.output.shape[1]))
+    done = np.ones(samples, dtype=bool)
     count = game.playing.sum(axis=1)
     for number in np.unique(count[count > 0])[::-1]:
-        drawn = draw(int(number))
-        group = np.flatnonzero(count == number)
-        for some in slices(len(group), max(1, CELLS // (2 * shape[2] * len(drawn.pairs) + 1))):
-            rows = group[some]
-            players = np.nonzero(game.playing[rows])[1].reshape(len(rows), number)
-            found = _in_stages(game, rows, players, drawn, certain)
-            values[rows[:, None], players], error[rows[:, None], players], done[rows] = found
+        rows = np.flatnonzero(count == number)
+        those = np.nonzero(game.playing[rows])[1].reshape(len(rows), number)
+        found = _by_parts(game, rows, those, plan(int(number)), certain)
+        values[rows[:, None], those], error[rows[:, None], those], done[rows] = found
+    return values, error, done
+
+
+def _by_parts(
+    game: Game, rows: np.ndarray, players: np.ndarray, plan: Plan, certain: Certain | None
+) -> Found:
+    """As many rows at once as there is room for their worths."""
+    room = max(1, CELLS // (game.output.shape[1] * len(plan.coalitions) + 1))
+    parts = [
+        _in_stages(game, rows[some], players[some], plan, certain)
+        for some in slices(len(rows), room)
+    ]
+    values, error, done = (np.concatenate(part) for part in zip(*parts, strict=True))
     return values, error, done
 
 
 def _in_stages(
-    game: Game, rows: np.ndarray, players: np.ndarray, drawn: Draw, certain: Certain | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    game: Game, rows: np.ndarray, players: np.ndarray, plan: Plan, certain: Certain | None
+) -> Found:
     everybody = game.output[rows]
-    odd = odd_half(np.zeros((len(rows), 0, everybody.shape[1])), game.base, everybody, 0)
-    values, error = np.zeros((2, *players.shape, everybody.shape[1]))
+    if certain is None:
+        worth = game.worth(rows, players, plan.coalitions)
+        return *plan.shares(worth, game.base, everybody), np.zeros(len(rows), dtype=bool)
+    worth = np.zeros((len(rows), 0, everybody.shape[1]))
     going, done = np.arange(len(rows)), np.zeros(len(rows), dtype=bool)
-    begin = 0
-    for end in drawn.ends if certain else drawn.ends[-1:]:
-        pairs = drawn.pairs[begin:end]
-        worth = game.worth(rows[going], players[going], np.concatenate([pairs, ~pairs]))
-        fresh = odd_half(worth, game.base, everybody[going], end - begin)[:, 1:]
-        odd, begin = np.concatenate([odd, fresh], axis=1), end
-        values[going], error[going] = drawn.shares(odd)
-        if certain is None:
-            break
-        done[going] = certain(values[going], error[going])
-        odd, going = odd[~done[going]], going[~done[going]]
+    begin, values, error = 0, np.zeros(0), np.zeros(0)
+    for end in plan.ends or (len(plan.coalitions),):
+        fresh = game.worth(rows[going], players[going], plan.coalitions[begin:end])
+        worth = np.concatenate([worth, fresh], axis=1)
+        found = plan.shares(worth, game.base, everybody[going])
+        if not begin:
+            values, error = found
+        values[going], error[going] = found
+        done[going], begin = certain(*found), end
+        worth, going = worth[~done[going]], going[~done[going]]
         if not len(going):
             break
     return values, error, done
@@ -139,14 +139,38 @@ def doubling(least: int, most: int) -> tuple[int, ...]:
     return (*ends, most)
 
 
-def every_pair(players: int) -> Draw:
+def in_pairs(
+    pairs: np.ndarray,
+    ends: tuple[int, ...],
+    shares: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+) -> Plan:
+    """The plan of complementary pairs whose odd half says all.
+
+    Parameters
+    ----------
+    pairs : array of bool of shape (pair, player)
+        One coalition of each pair.
+    ends : tuple of int
+        Numbers of pairs after which values can be had.
+    shares : callable
+        From half the differences within the first pairs (sample, 1 + pair, output), everybody
+        against nobody first, to values and errors.
+    """
+
+    def from_worth(
+        worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        whole = (everybody - nobody)[:, None] / 2
+        return shares(np.concatenate([whole, (worth[:, ::2] - worth[:, 1::2]) / 2], axis=1))
+
+    both = np.stack([pairs, ~pairs], axis=1).reshape(-1, pairs.shape[1])
+    return Plan(both, from_worth, tuple(2 * end for end in ends))
+
+
+def every_pair(players: int) -> Plan:
     """All coalitions, and values without error."""
     pairs = every_coalition(players)[1 : 1 << (players - 1)]
-
-    def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return exactly(pairs, odd)
-
-    return Draw(pairs, (len(pairs),), shares)
+    return in_pairs(pairs, (len(pairs),), lambda odd: exactly(pairs, odd))
 
 
 def every_pair_of(players: int) -> int:
