@@ -8,7 +8,7 @@ import pytest
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import AxisError
 from pellucid.core.provenance import Provenance
-from pellucid.core.terms import folded, interaction_matrix, members
+from pellucid.core.terms import folded, interaction_matrix, members, term
 
 
 def attribution(terms: list[str], values: list[list[float]]) -> Attribution:
@@ -48,3 +48,12 @@ def test_triples_and_features_have_no_matrix() -> None:
         interaction_matrix(attribution(terms, [[1.0, 2.0, 3.0, 4.0]]))
     with pytest.raises(AxisError, match="Only terms"):
         folded(folded(attribution(["a", "b", "a × b"], [[1.0, 2.0, 3.0]])))
+
+
+def test_a_sum_stands_in_brackets_within_a_product() -> None:
+    assert term("a + b", "c") == "(a + b) × c"
+    assert term("a + b") == "a + b"
+    assert term("a × b", "c + d") == "(a × b) × (c + d)"
+    assert members(["a + b", "c", "(a + b) × c"]) == [(0,), (1,), (0, 1)]
+    assert members(["a × b", "c", "(a × b) × c"]) == [(0,), (1,), (0, 1)]
+    assert members(["a + b", "c", "a + b × c"]) == [(0,), (1,), (0, 1)]

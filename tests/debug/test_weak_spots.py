@@ -205,3 +205,15 @@ def test_loans_with_long_duration_are_a_weak_spot_of_a_simple_model() -> None:
         assert weak.value > 0.3
         assert weak.low > 0.25
         assert weak.text.startswith("Among the ")
+
+
+def test_what_is_worse_than_the_rest_and_better_than_all_is_not_weak() -> None:
+    """Once a great weak slice is set aside, the others are judged among good rows only."""
+    rng = np.random.default_rng(0)
+    n = 6000
+    kind = rng.choice(["bad", "middling", "good"], n, p=[0.4, 0.2, 0.4])
+    wrong = rng.random(n) < np.select([kind == "bad", kind == "middling"], [0.4, 0.08], 0.01)
+    y = rng.integers(0, 2, n)
+    whole, *weak = weak_spots({"kind": kind}, y, np.where(wrong, 1 - y, y), [0, 1]).rows
+    assert [each.group for each in weak] == ["kind = bad"]
+    assert all(each.value > whole.value for each in weak)

@@ -315,3 +315,61 @@ def test_slopes_and_centred_lines_say_what_they_are():
         made = replace(made, provenance=replace(made.provenance, params=params))
         spec = picture.chart(made).to_dict()
         assert spec["layer"][0]["encoding"]["y"]["title"] == words
+
+
+def lines_along_categories(rows: int, **own):
+    values = np.outer(np.arange(1, rows + 1), [0.1, 0.3, 0.2])
+    return curve(
+        values,
+        ["rent", "own", "free"],
+        categorical=True,
+        dims=("sample", "point"),
+        coords={"sample": range(rows)},
+        **own,
+    )
+
+
+def test_few_rows_along_categories_are_lines_with_a_dot_where_each_stands():
+    made = lines_along_categories(3, own=[0.0, 1.0, np.nan], own_values=[0.1, 0.6, 0.9])
+    spec = picture.chart(made).to_dict()
+    rows = rows_of(spec)
+    drawn = {(r["line"], r["label"]): r["x"] for r in rows if "line" in r}
+    assert len(drawn) == 9
+    assert drawn[0, "own"] == pytest.approx(0.3)
+    assert drawn[2, "free"] == pytest.approx(0.6)
+    assert [(r["row"], r["label"], r["x"]) for r in rows if "row" in r] == [
+        ("0", "rent", 0.1),
+        ("1", "own", 0.6),
+    ]
+    assert not [r for r in rows if "method" in r]
+    assert "Lines: 3 single rows. Dots: the rows as they are." in subtitle(spec)
+
+
+def test_many_rows_along_categories_are_ticks_around_their_mean():
+    spec = picture.chart(lines_along_categories(200)).to_dict()
+    rows = rows_of(spec)
+    assert len({r["line"] for r in rows if "line" in r}) == 60
+    mean = {r["label"]: r["x"] for r in rows if "method" in r}
+    assert mean == pytest.approx({"rent": 10.05, "own": 30.15, "free": 20.1})
+    assert "Ticks: 60 of 200 single rows. Points: their mean" in subtitle(spec)
+
+
+def test_centred_lines_name_the_point_they_start_from():
+    from dataclasses import replace
+
+    made = lines_along_categories(3)
+    values = made.values - made.values[:, :1]
+    made = replace(made, values=values, provenance=replace(made.provenance, params=CENTRED))
+    assert "less that at rent" in str(picture.chart(made).to_dict())
+    part = replace(made, values=values + 1.0)
+    assert "less that at the first point" in str(picture.chart(part).to_dict())
+
+
+CENTRED = {"centred": True}
+
+
+def test_a_category_that_only_another_curve_has_gets_a_place_of_its_own():
+    first = curve([0.1, 0.2], ["rent", "own"], categorical=True)
+    other = curve([0.1, 0.2, 0.3], ["rent", "own", "free"], categorical=True, method="ale")
+    spec = picture.chart(first, others=[other]).to_dict()
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == ["own", "rent", "free"]

@@ -60,7 +60,7 @@ def test_a_list_is_read_from_the_top():
     texts = [row["text"] for row in rows_of(spec.to_dict())]
     assert texts[0] == "1.  If age ≤ 30 → refused (probability 0.81)"
     assert texts[1].startswith("2.  Else if")
-    assert texts[2] == "3.  Otherwise → accepted (probability of refused 0.81)"
+    assert texts[2] == "3.  Otherwise → accepted (probability 0.81)"
     assert "accuracy 0.9 [0.85, 0.94]" in " ".join(spec.to_dict()["title"]["subtitle"])
 
 

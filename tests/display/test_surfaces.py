@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from display.closed_forms import curve, rows_of
-from pellucid.core.errors import AxisError, InvalidSetting
+from pellucid.core.errors import AxisError, InvalidSetting, UnknownName
 from pellucid.display.charts import surface as picture
 from pellucid.display.export import to_svg
 from pellucid.display.show import show
@@ -42,7 +42,7 @@ def test_colours_are_even_around_zero_and_one_rare_point_does_not_pale_the_rest(
     scales = [
         layer["encoding"]["color"]["scale"]
         for layer in spec["layer"]
-        if "color" in layer.get("encoding", {})
+        if layer.get("encoding", {}).get("color", {}).get("type") == "quantitative"
     ]
     assert [scale["domain"] for scale in scales] == [[-1, 0, 1]]
 
@@ -98,3 +98,52 @@ def test_odd_surfaces_are_drawn(odd):
         svg = to_svg(picture.chart(odd, theme=theme))
         assert svg.startswith("<svg")
         assert "NaN" not in svg
+
+
+def test_categories_are_all_named_and_numbers_without_room_become_signs():
+    names = [f"a long name of category {i}" for i in range(9)]
+    made = curve(
+        np.arange(18.0).reshape(9, 2) / 1000 - 0.006,
+        names,
+        categorical=True,
+        dims=("point", "other point"),
+        method="ale_interaction",
+        other="age",
+        other_grid=[20, 30],
+    )
+    spec = picture.chart(made, width=360).to_dict()
+    axis = spec["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["labelOverlap"] is False
+    assert axis["labelAngle"] == -45
+    assert {r["mark"] for r in cells(spec).values()} == {"", "▼", "▲"}
+    subtitle = " ".join(spec["title"]["subtitle"])
+    assert "▲ the highest, +0.011, ▼ the lowest, −0.006" in subtitle
+
+
+def many(count: int = 12):
+    strengths = np.random.default_rng(0).permutation(count) + 1
+    return strengths, [
+        surface(VALUES * strength, other=f"c{i}") for i, strength in enumerate(strengths)
+    ]
+
+
+def test_of_many_surfaces_the_strongest_are_drawn_and_the_others_named():
+    strengths, found = many()
+    spec = show(found).to_dict()
+    drawn = [panel["layer"][0]["encoding"]["y"]["title"] for panel in spec["concat"]]
+    assert drawn == [f"c{i}" for i in np.argsort(-strengths)[:8]]
+    assert spec["title"]["text"] == "The 8 strongest of 12 surfaces"
+    told = " ".join(spec["title"]["subtitle"])
+    assert "feature='mean radius', partner='c" in told
+    assert "top=12" in told
+
+
+def test_one_of_many_surfaces_is_drawn_by_name():
+    _, found = many()
+    spec = show(found, feature="mean radius", partner="c3").to_dict()
+    assert "What do mean radius and c3 do together?" in " ".join(spec["title"]["text"])
+    assert len(show(found, top=12).to_dict()["concat"]) == 12
+    with pytest.raises(UnknownName, match="c3"):
+        show(found, partner="c33")
+    with pytest.raises(InvalidSetting, match="together"):
+        show(found, feature="c1", partner="c2")

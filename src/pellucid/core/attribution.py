@@ -11,11 +11,14 @@ import numpy as np
 from pellucid.core import axes
 from pellucid.core.axes import Indexer, Label
 from pellucid.core.errors import AxisError, InvalidSetting
-from pellucid.core.explanation import Explanation, freeze, number
+from pellucid.core.explanation import Explanation, freeze, left_out, number, without_rounding
 from pellucid.core.provenance import Provenance
 
 PLAYERS = ("feature", "term")
 """Axes whose values are shares of the output: they add up to ``output - base``."""
+
+PREVIEWED = 10
+"""Players shown in a preview."""
 
 
 @final
@@ -266,24 +269,31 @@ class Attribution(Explanation):
     def _headline(self) -> str:
         shape = " × ".join(f"{len(self.coords[dim])} {dim}" for dim in self.dims) or "one number"
         what = f" of {self.target}" if self.target else ""
-        sure = (
-            "exact" if self.exact else f"standard error up to {number(float(np.max(self.error)))}"
-        )
+        error = float(np.max(self._shown(self.error), initial=0.0))
+        sure = f"standard error up to {number(error)}" if error else self.provenance.exactness
         return f"{self.method}, {shape}, {self.scale}{what}, {sure}"
+
+    def _shown(self, numbers: np.ndarray) -> np.ndarray:
+        """Values or errors, without those that are only rounding."""
+        return without_rounding(np.asarray(numbers), self.values, self.base, self.output)
 
     def _preview(self) -> tuple[list[str], list[list[str]]]:
         player = self.player
         if player is None:
-            flat = self.values.ravel()[:10]
-            return ["value"], [[number(float(value))] for value in flat]
+            flat = self._shown(self.values).ravel()
+            rows = [[number(float(value))] for value in flat[:PREVIEWED]]
+            return ["value"], rows + left_out(len(flat) - len(rows), 1)
         axis = self.dims.index(player)
         others = tuple(i for i in range(self.values.ndim) if i != axis)
         one = len(others) == 0 or self.values.size == self.values.shape[axis]
-        size = self.values.reshape(-1) if one else np.abs(self.values).mean(axis=others)
-        sure = np.array(self.error).reshape(-1) if one else np.array(self.error).mean(axis=others)
-        order = np.argsort(-np.abs(size), kind="stable")[:10]
+        values, error = self._shown(self.values), self._shown(self.error)
+        losses = self.scale == "loss"  # what some rows gain by a column, others lose
+        size = values.reshape(-1) if one else (values if losses else abs(values)).mean(axis=others)
+        sure = error.reshape(-1) if one else error.mean(axis=others)
+        order = np.argsort(-np.abs(size), kind="stable")[:PREVIEWED]
         rows = [
             [str(self.coords[player][i]), number(float(size[i])), number(float(sure[i]))]
             for i in order
         ]
-        return [player, "value" if one else "mean magnitude", "error"], rows
+        header = [player, "value" if one else "mean" if losses else "mean magnitude", "error"]
+        return header, rows + left_out(len(size) - len(rows), 3)

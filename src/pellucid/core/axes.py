@@ -46,7 +46,10 @@ def check_axes(
     checked = {}
     for dim, length in zip(dims, shape, strict=True):
         labels = tuple(coords[dim])
-        if not set(map(type, labels)) <= {str, int, bool}:
+        kinds = set(map(type, labels))
+        if kinds == {np.int64}:
+            labels = tuple(np.array(labels).tolist())
+        elif not kinds <= {str, int, bool}:
             labels = tuple(map(as_label, labels))
         if len(labels) != length:
             raise AxisError(

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.core import axes
 from pellucid.core.axes import Indexer, Label
 from pellucid.core.errors import AxisError
-from pellucid.core.explanation import Explanation, freeze, number
+from pellucid.core.explanation import Explanation, freeze, left_out, number, without_rounding
 from pellucid.core.provenance import Provenance
 
 GRIDS = {
@@ -280,10 +280,13 @@ class Curve(Explanation):
 
     def _preview(self) -> tuple[list[str], list[list[str]]]:
         columns = self._columns()
+        for name in {"value", "low", "high"} & set(columns):
+            columns[name] = without_rounding(columns[name], self.values, self.own_values)
         size = len(columns["value"])
         shown = np.unique(np.linspace(0, size - 1, min(10, size)).astype(int))
         rows = [
             [c[i] if isinstance(c[i], str) else number(float(c[i])) for c in columns.values()]
             for i in shown
         ]
-        return list(columns), rows
+        hidden = left_out(size - len(rows), len(columns), "more between them")
+        return list(columns), rows + hidden

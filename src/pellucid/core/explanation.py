@@ -29,6 +29,9 @@ SCHEMA = 1
 BACKENDS = ("pandas", "polars", "pyarrow")
 """The libraries of frames that `to_frame` makes."""
 
+ROUNDING = 1e-12
+"""Below this part of the greatest number beside it, a number that is shown is rounding."""
+
 LARGEST_MEMBER = 4 << 30
 """Bytes that one array of a saved explanation may take: a guard against forged files."""
 
@@ -112,7 +115,7 @@ class Explanation(ABC):
 
     @abstractmethod
     def _preview(self) -> tuple[list[str], list[list[str]]]:
-        """Header and first rows of a small table for reading."""
+        """Header and rows of a small table for reading, which says what it leaves out."""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able dictionary of everything; missing numbers become `None`."""
@@ -242,6 +245,18 @@ def number(value: float) -> str:
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def left_out(number: int, columns: int, what: str = "more") -> list[list[str]]:
+    """The row of a preview that says how many rows it leaves out, if it does."""
+    return [[f"… and {number:,} {what}", *[""] * (columns - 1)]] if number else []
+
+
+def without_rounding(numbers: np.ndarray, *beside: np.ndarray | None) -> np.ndarray:
+    """The numbers, with 0 for those that are only rounding beside the greatest of all given."""
+    known = [np.abs(a[np.isfinite(a)]) for a in (numbers, *beside) if a is not None]
+    least = ROUNDING * max((float(part.max()) for part in known if part.size), default=0.0)
+    return np.where(np.abs(numbers) < least, 0.0, numbers)
 
 
 def _jsonable(value: Any) -> Any:

@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+EXACT_FOR = {
+    "the error does not include this choice": "the background rows drawn",
+    "in another order": "the order taken",
+    "is trained, on other rows,": "the models as trained",
+}
+"""What exact values are exact for, by the words of a note that limits them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
@@ -59,6 +66,12 @@ class Provenance:
         """The same provenance with further notes."""
         fresh = tuple(s for s in sentences if s not in self.notes)
         return replace(self, notes=self.notes + fresh)
+
+    @property
+    def exactness(self) -> str:
+        """What stands for the error of exact values: ``exact``, or what they are exact for."""
+        limits = [what for said, what in EXACT_FOR.items() if any(said in n for n in self.notes)]
+        return f"exact for {' and '.join(limits)}" if limits else "exact"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able dictionary."""

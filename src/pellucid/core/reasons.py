@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.core import axes
 from pellucid.core.axes import Label
 from pellucid.core.errors import AxisError
-from pellucid.core.explanation import Explanation, freeze, number
+from pellucid.core.explanation import Explanation, freeze, left_out, number
 from pellucid.core.provenance import Provenance
 
 PREVIEWED = 5
@@ -117,16 +117,19 @@ class Reasons(Explanation):
     def text(self, row: int = 0) -> str:
         """The reasons for one row as lines: place, feature, own value, usual value, share."""
         lines = [
-            f"{place + 1}. {name}: {held}, usually {typical} ({share:+.3g} {self.scale})"
-            for place, (name, held, typical, share) in enumerate(
-                zip(
-                    *(each[row] for each in (self.names, self.held, self.typical, self.shares)),
-                    strict=True,
-                )
-            )
+            f"{place + 1}. {name}: {self.beside(row, place)} "
+            f"({self.shares[row, place]:+.3g} {self.scale})"
+            for place, name in enumerate(self.names[row])
             if name
         ]
         return "\n".join(lines) or "Nothing moved this decision to the adverse side."
+
+    def beside(self, row: int, place: int, most: int | None = None) -> str:
+        """One reason's own value beside the usual one, each cut to `most` characters."""
+        held, typical = str(self.held[row, place]), str(self.typical[row, place])
+        if held == typical or typical.startswith(f"{held} ("):
+            return f"{_cut(held, most)}, as is usual"
+        return f"{_cut(held, most)}, usually {_cut(typical, most)}"
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         fields = {
@@ -175,8 +178,9 @@ class Reasons(Explanation):
 
     def _headline(self) -> str:
         what = f" of {self.target}" if self.target else ""
+        rows = "1 row" if len(self) == 1 else f"{len(self)} rows"
         return (
-            f"{len(self)} rows, up to {self.shares.shape[1]} each, {self.scale}{what}, against "
+            f"{rows}, up to {self.shares.shape[1]} each, {self.scale}{what}, against "
             f"{self.population:,} reference rows"
         )
 
@@ -193,4 +197,8 @@ class Reasons(Explanation):
             ]
             for i in range(min(PREVIEWED, len(self)))
         ]
-        return header, rows
+        return header, rows + left_out(len(self) - len(rows), len(header))
+
+
+def _cut(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= most else f"{text[: most - 1].rstrip()}…"

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.core import axes
 from pellucid.core.axes import Indexer, Label
 from pellucid.core.errors import ColumnMismatch, InvalidSetting
-from pellucid.core.explanation import Explanation, number
+from pellucid.core.explanation import Explanation, left_out, number
 from pellucid.core.provenance import Provenance
 from pellucid.core.scores import Score
 
@@ -23,6 +23,9 @@ ARRANGED = {
 """How the rules of one explanation stand to one another."""
 
 DAY = np.timedelta64(1, "D")
+
+PREVIEWED = (8, 4)
+"""Rules at the start and at the end that a preview shows of many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +89,9 @@ class Rule:
     prediction : label
         The class, or the number, that the rule predicts.
     value : float
-        The explained output: the row's own, or the mean over the rows the rule learnt from. It is
-        that of the target; where several classes are explained, that of the predicted class.
+        The output behind the prediction: the row's own, or the mean over the rows the rule learnt
+        from. It is that of the class predicted, whichever is the target; NaN where a scale does
+        not tell it.
     within : float or None
         For numbers: answers at most this far from `prediction` count as the same.
     agreed, tried : int
@@ -315,9 +319,9 @@ class Rules(Explanation):
         return f"{self.method}, {len(self)} {noun}{plural}, {self.scale}{what}{fits}"
 
     def _preview(self) -> tuple[list[str], list[list[str]]]:
-        shown = (
-            range(len(self)) if len(self) <= 12 else [*range(8), *range(len(self) - 4, len(self))]
-        )
+        few = len(self) <= sum(PREVIEWED)
+        first, last = (len(self), 0) if few else PREVIEWED
+        shown = [*range(first), *range(len(self) - last, len(self))]
         rows = [
             [
                 str(self.labels[i]),
@@ -329,7 +333,8 @@ class Rules(Explanation):
             ]
             for i in shown
         ]
-        return [self.dims[0], "if", "then", "precise", "between", "covers"], rows
+        header = [self.dims[0], "if", "then", "precise", "between", "covers"]
+        return header, rows[:first] + left_out(len(self) - len(rows), len(header)) + rows[first:]
 
 
 def _brief(text: str, most: int = 100) -> str:

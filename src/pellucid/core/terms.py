@@ -1,6 +1,7 @@
 """Terms: players and pairs of players, as they stand on the axis of an interaction explanation.
 
-The term of one player has its name, that of several their names joined by ``" × "``.
+The term of one player has its name, that of several their names joined by ``" × "``; there a name
+that is itself a sum or a product, such as that of a group, stands in brackets: ``"(a + b) × c"``.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ from pellucid.core.errors import AxisError
 
 TIMES = " × "
 
+PLUS = " + "
+
 
 def term(*players: Label) -> str:
     """The label of players taken together."""
-    return TIMES.join(map(str, players))
+    return TIMES.join(map(_factor, map(str, players))) if len(players) > 1 else str(players[0])
+
+
+def _factor(name: str) -> str:
+    """A name as it stands in a product."""
+    return f"({name})" if PLUS in name or TIMES in name else name
 
 
 def members(labels: Sequence[Label]) -> list[tuple[int, ...]]:
@@ -28,6 +36,7 @@ def members(labels: Sequence[Label]) -> list[tuple[int, ...]]:
     A label that cannot be read as other labels joined is a player, whatever is in its name.
     """
     place = {str(label): number for number, label in enumerate(labels)}
+    place = {_factor(name): number for name, number in place.items()} | place
     return [_parts(str(label), place) or (number,) for number, label in enumerate(labels)]
 
 

@@ -141,7 +141,7 @@ def weak_spots(
             seconds=time.perf_counter() - started,
             version=__version__,
             notes=(
-                f"{looked} slices of at least {min_rows} {noun} were looked at; the false"
+                f"{looked:,} slices of at least {min_rows} {noun} were looked at; the false"
                 f" discovery rate is held at {100 * rate:g} %.",
                 "A weak slice was found and measured on the same rows, which makes it look weaker"
                 " than it is: measure it again on other rows.",
@@ -184,7 +184,7 @@ def _search(
     while len(found) < top:
         slices = _slices(tuple(part.take(left) for part in cut), losses[left], pairs, min_rows)
         looked = looked or len(slices.counts)
-        best = _strongest(slices, losses[left], rate)
+        best = _strongest(slices, losses[left], rate, losses.mean())
         if best is None:
             break
         inside = _rows(cut, slices, best)
@@ -245,13 +245,21 @@ def _words(cut: tuple[Levels, ...], slices: Slices, i: int) -> str:
     return " and ".join(cut[a].words[place] for a, place in named if a >= 0)
 
 
-def _strongest(slices: Slices, losses: np.ndarray, rate: float) -> int | None:
-    """The slice with the strongest evidence, if any stands at the false discovery rate."""
+def _strongest(slices: Slices, losses: np.ndarray, rate: float, overall: float) -> int | None:
+    """The slice with the strongest evidence, if any stands at the false discovery rate.
+
+    Of what is left, rows may be worse than the rest and still better than all rows together: these
+    are not weak.
+    """
     p = excess_p(slices.sums, slices.counts, losses)
-    if not len(p) or stats.false_discovery_control(p).min() > rate:
+    if not len(p):
+        return None
+    weak = stats.false_discovery_control(p) <= rate
+    weak &= slices.sums > slices.counts * overall
+    if not weak.any():
         return None
     excess = (slices.sums - slices.counts * losses.mean()) / np.sqrt(slices.counts)
-    return int(np.lexsort((-excess, p))[0])
+    return int(np.lexsort((-excess, p, ~weak))[0])
 
 
 def _estimate(name: str, losses: np.ndarray) -> Estimate:
@@ -267,10 +275,10 @@ def _whole(name: str, losses: np.ndarray, noun: str, *, found: int, looked: int)
     if not looked:
         verdict = "no part of them is large enough to be looked at by itself"
     elif not found:
-        verdict = f"none of the {looked} slices looked at is reliably worse"
+        verdict = f"none of the {looked:,} slices looked at is reliably worse"
     else:
         verb = "is" if found == 1 else "are"
-        verdict = f"{found} of the {looked} slices looked at {verb} worse than that"
+        verdict = f"{found} of the {looked:,} slices looked at {verb} worse than that"
     who = f"Among all {words['n']} {noun}" if len(losses) > 1 else "In the only row"
     text = f"{who} the {name.replace('_', ' ')} is {words['value']}{words['interval']}; {verdict}."
     return estimate.score(name, text)

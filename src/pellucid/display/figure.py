@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import altair as alt
 
 TITLE_SIZE, SUBTITLE_SIZE = 16, 12
+PANEL_TITLE_SIZE, PANEL_SUBTITLE_SIZE = 14, 11
+
+BESIDE = 80
+"""Pixels beside the frame of a panel, which its title may use."""
 
 NARROW = "narrow"
 """The parameter that a page sets where a picture stands on a phone."""
@@ -99,19 +103,43 @@ def finish(
     return chart.configure(**config(theme))
 
 
-def grid(charts: Sequence[Any], *, columns: int, theme: str) -> alt.ConcatChart:
-    """Finished charts side by side in one picture, each with its own scales and title."""
+def grid(
+    charts: Sequence[Any], *, columns: int, theme: str, said: tuple[str, str] | tuple[()] = ()
+) -> alt.ConcatChart:
+    """Finished charts side by side in one picture, each with its own scales and title.
+
+    `said` is a title for all, with what stands below it.
+    """
     import altair as alt
 
     panels = []
     for chart in charts:
         panel = chart.copy(deep=False)
         panel.config = panel.autosize = alt.Undefined
+        panel.title = _smaller(chart.title, chart.width + BESIDE)
         panels.append(panel)
     whole = alt.concat(*panels, columns=columns, spacing=36)
-    words = " ".join(str(chart.description) for chart in charts)
+    words = " ".join([*said, *(str(chart.description) for chart in charts)])
+    if said:
+        wide = columns * (charts[0].width + BESIDE)
+        below = wrapped(said[1], wide, SUBTITLE_SIZE)
+        whole = whole.properties(title=alt.TitleParams(text=said[0], subtitle=below, offset=24))
     whole = whole.resolve_scale(color="independent").properties(description=words)
     return whole.configure(**config(theme))
+
+
+def _smaller(title: Any, width: int) -> alt.TitleParams:
+    """The title of a panel, over all of its width."""
+    import altair as alt
+
+    text, below = " ".join(title.text), " ".join(title.subtitle)
+    return alt.TitleParams(
+        text=wrapped(text, width, PANEL_TITLE_SIZE),
+        subtitle=wrapped(below, width, PANEL_SUBTITLE_SIZE),
+        fontSize=PANEL_TITLE_SIZE,
+        subtitleFontSize=PANEL_SUBTITLE_SIZE,
+        subtitleLineHeight=PANEL_SUBTITLE_SIZE + 4,
+    )
 
 
 def stacked(panels: Sequence[Any], side: int, plot: int, right: int = 0) -> alt.VConcatChart:

@@ -14,6 +14,9 @@ from pellucid.display.reading import classes
 MOST_LINES = 60
 """Single rows drawn as thin lines."""
 
+FEW_LINES = 10
+"""Up to so many profiles of single rows are drawn bold."""
+
 FEW_ROWS = 5
 """Below so many rows near a point (or half the usual number) the curve is a guess there."""
 
@@ -183,6 +186,22 @@ def centred(curve: Curve) -> Curve:
         band=None if curve.band is None else curve.band - shift,
         coords={dim: c for dim, c in (curve.coords or {}).items() if dim != "point"},
     )
+
+
+def strength(curve: Curve) -> float:
+    """How far a curve or surface moves the output: its spread over points, by the rows there."""
+    mean = curve.mean("sample") if "sample" in curve.dims else curve
+    at = [mean.dims.index(dim) for dim in ("point", "other point") if dim in mean.dims]
+    values = np.moveaxis(mean.values, at, range(len(at)))
+    values = values.reshape(*values.shape[: len(at)], -1)
+    known = np.isfinite(values).all(axis=-1)
+    weight = known.astype(float) if curve.weight is None else np.where(known, curve.weight, 0.0)
+    weight = weight if weight.any() else known.astype(float)
+    if not weight.any():
+        return 0.0
+    share = weight[known][:, None] / weight.sum()
+    apart = values[known] - (share * values[known]).sum(axis=0)
+    return float(np.sqrt((share * apart**2).sum(axis=0)).max())
 
 
 def runs(line: np.ndarray, guess: np.ndarray) -> list[tuple[np.ndarray, bool]]:

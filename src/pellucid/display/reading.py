@@ -11,10 +11,8 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.errors import AxisError, EmptyData, InvalidSetting, UnknownName
+from pellucid.core.explanation import without_rounding
 from pellucid.display.words import measured, unique
-
-ROUNDING = 1e-13
-"""Below this part of the greatest number a share is rounding, and is drawn as 0."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,6 +111,7 @@ def sheet(explanation: Attribution, class_: Label | None = None) -> Sheet:
         None if part is None else np.reshape(part, shape[0])
         for part in (chosen.base, chosen.output)
     )
+    error = without_rounding(error, values, base, output)
     values, base, output = _settled(values, base, output)
     return Sheet(
         values=values,
@@ -133,11 +132,7 @@ def _settled(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Shares, base and output, with 0 for what is only rounding beside the greatest of them."""
     parts = (values, *ends)
-    known = [np.abs(part[np.isfinite(part)]) for part in parts if part is not None]
-    least = ROUNDING * max((float(part.max()) for part in known if part.size), default=0.0)
-    settled = (
-        None if part is None else np.where(np.abs(part) < least, 0.0, part) for part in parts
-    )
+    settled = (None if part is None else without_rounding(part, *parts) for part in parts)
     return tuple(settled)  # type: ignore[return-value]
 
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.curve import Curve
@@ -18,6 +20,8 @@ from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
 from pellucid.core.terms import TIMES, members
 from pellucid.display import figure
+from pellucid.display.lines import strength
+from pellucid.display.reading import check_top
 from pellucid.display.theme import WIDTH
 
 if TYPE_CHECKING:
@@ -27,6 +31,9 @@ PACKAGE = "pellucid.display.charts"
 
 COLUMNS = 2
 """Curves side by side in a grid."""
+
+MOST_PANELS = 8
+"""Curves in a grid, unless more are asked for."""
 
 
 def show(
@@ -52,7 +59,7 @@ def show(
     predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
     ``"comparison"``, any others ``"scores"``;
     reasons are a picture of one row, or of how often each comes; two attributions are an
-    ``"agreement"``, several curves a grid.
+    ``"agreement"``, several curves a grid of the eight that move the output most.
 
     Parameters
     ----------
@@ -65,9 +72,10 @@ def show(
     row : label, optional
         The row to draw as a waterfall, or whose rule to draw.
     feature, partner : label, optional
-        The feature of a dependence plot, and the one that colours it.
+        The feature of a dependence plot, and the one that colours it; of several curves or
+        surfaces, those to draw.
     top : int, optional
-        How many features, rules or scores to draw.
+        How many features, rules, scores or curves to draw.
     intervals : Mapping of feature to (low, high), optional
         Whiskers of a bar chart.
     others : sequence of Curve, optional
@@ -200,10 +208,54 @@ def _accepting(
 def _curves(
     parts: Sequence[Curve], kind: str | None, options: Mapping[str, Any], theme: str, width: int
 ) -> Any:
-    room = figure.check_width(width) // COLUMNS - 105
+    wanted = [options[name] for name in ("feature", "partner") if name in options]
+    others = {k: v for k, v in options.items() if k not in ("feature", "partner", "top")}
+    named = _named(parts, wanted) if wanted else list(parts)
+    if len(named) == 1:
+        return show(named[0], kind=kind, theme=theme, width=width, **others)
+    most = check_top(options.get("top", MOST_PANELS))
+    drawn, class_ = named, options.get("class_")
+    if len(named) > most:
+        strengths = [_strength(part, class_) for part in named]
+        drawn = [named[i] for i in np.argsort(-np.array(strengths), kind="stable")[:most]]
+    room = max(figure.check_width(width) // COLUMNS - 105, 200)
     charts = []
-    for part in parts:
-        name = kind or _natural(part, options)
-        chart = _accepting(name, _picture(name).chart, options)
-        charts.append(chart(part, theme=theme, width=max(room, 200), **options))
-    return figure.grid(charts, columns=COLUMNS, theme=theme)
+    for part in drawn:
+        name = kind or _natural(part, others)
+        chart = _accepting(name, _picture(name).chart, others)
+        charts.append(chart(part, theme=theme, width=room, **others))
+    said = _cut(named, drawn) if len(drawn) < len(named) else ()
+    return figure.grid(charts, columns=COLUMNS, theme=theme, said=said)
+
+
+def _named(parts: Sequence[Curve], wanted: Sequence[Label]) -> list[Curve]:
+    """The curves along all of the features wanted."""
+    there = dict.fromkeys(str(name) for p in parts for name in (p.feature, p.other) if name)
+    for name in wanted:
+        if str(name) not in there:
+            raise UnknownName.among("feature", str(name), list(there))
+    found = [p for p in parts if {str(name) for name in wanted} <= {p.feature, p.other}]
+    if not found:
+        raise InvalidSetting(
+            "No curve runs along these features together",
+            got=" and ".join(map(str, wanted)),
+            allowed=[f"{p.feature} and {p.other}" if p.other else p.feature for p in parts],
+        )
+    return found
+
+
+def _strength(part: Curve, class_: Label | None) -> float:
+    chosen = part.sel(**{"class": class_}) if class_ is not None and "class" in part.dims else part
+    return strength(chosen)
+
+
+def _cut(parts: Sequence[Curve], drawn: Sequence[Curve]) -> tuple[str, str]:
+    """That not all curves are drawn, which are, and how to see another."""
+    what = "surfaces" if all(part.other for part in parts) else "curves"
+    left = next(part for part in parts if not any(part is one for one in drawn))
+    one = f"feature={left.feature!r}" + (f", partner={left.other!r}" if left.other else "")
+    return (
+        f"The {len(drawn)} strongest of {len(parts)} {what}",
+        f"By how far each moves the output over the rows. Another one: show(…, {one}); "
+        f"all of them: show(…, top={len(parts)}).",
+    )

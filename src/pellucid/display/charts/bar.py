@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.display import figure, reading
+from pellucid.display.measures import SHARES, Measure, measure_of
 from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import (
     brief,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 TAKES = ("attribution",)
+
+CLAUSE = re.compile(r", of chances held at [^,]+,")
+"""What a note says of the log loss, and a picture need not."""
 
 MOST_PANELS = 4
 """Classes that get a panel each; of more, the mean over classes is drawn."""
@@ -59,8 +64,10 @@ def chart(
 ) -> alt.LayerChart | alt.FacetChart:
     """Bars of importance, greatest first.
 
-    An attribution with rows is drawn by its mean magnitude over them, one without rows by its own
-    signed values. Up to four classes get a panel each; more are averaged.
+    An attribution with rows is drawn by its mean magnitude over them (what each row loses without
+    a column by its mean), one without rows by its own signed values. Up to four classes get a panel
+    each; more are averaged. Of losses, the greatest in size are drawn, those below zero last: there
+    the model does better without the column.
 
     Parameters
     ----------
@@ -82,21 +89,22 @@ def chart(
     labels = reading.classes(explanation) if class_ is None else ()
     sheets = {label: reading.sheet(explanation, label) for label in labels or (class_,)}
     first = next(iter(sheets.values()))
-    parts = {label: _bars(found, intervals) for label, found in sheets.items()}
+    measure = measure_of(explanation)
+    parts = {label: _bars(found, intervals, measure) for label, found in sheets.items()}
     if len(parts) > MOST_PANELS:
         parts = {None: _mean(list(parts.values()))}
-    directed = explanation.scale != "loss"  # a loss that rises is no output that rises
-    overall = np.mean([np.abs(part.value) for part in parts.values()], axis=0)
-    rank = overall if directed else np.mean([part.value for part in parts.values()], axis=0)
-    order = np.argsort(-rank, kind="stable")[: reading.check_top(top)]
+    order = _order(parts, reading.check_top(top), measure)
     unit = measured(explanation) if len(sheets) > 1 else first.unit
     names = unique([first.features[i] for i in order])
     said = f"mean size of the share, {unit}" if first.samples else unit
-    said = said if directed else "growth of the loss"
+    said = measure.axis.format(unit=unit) or said
+    columns = _columns(parts, order, names, palette(theme), measure is SHARES)
     return figure.finish(
-        _drawn(_columns(parts, order, names, palette(theme), directed), len(parts), width, said),
-        question=f"Which {first.noun}s move the {unit.removeprefix('the ')} most?",
-        reading=_reading(sheets, parts, overall, order, unit, intervals is not None),
+        _drawn(columns, len(parts), width, said),
+        question=measure.asks.format(noun=first.noun, unit=unit.removeprefix("the ")),
+        reading=_reading(sheets, parts, order, measure, _opening(explanation, sheets, parts, unit))
+        + _whiskers(first, parts, measure, intervals is not None)
+        + _unknown(sheets),
         alternative=_alternative(method_name(explanation.method), first, parts, order, names, unit),
         theme=theme,
         width=width,
@@ -104,12 +112,28 @@ def chart(
     )
 
 
-def _bars(found: reading.Sheet, intervals: Mapping[str, tuple[float, float]] | None) -> Bars:
+def _order(parts: Mapping[Any, Bars], top: int, measure: Measure) -> np.ndarray:
+    """The players drawn, the greatest in size; of a measure, those below zero stand last."""
+    size = np.mean([np.abs(part.value) for part in parts.values()], axis=0)
+    order = np.argsort(-size, kind="stable")[:top]
+    if measure is SHARES:
+        return order
+    value = np.mean([part.value for part in parts.values()], axis=0)
+    return order[np.argsort(-value[order], kind="stable")]
+
+
+def _bars(
+    found: reading.Sheet,
+    intervals: Mapping[str, tuple[float, float]] | None,
+    measure: Measure,
+) -> Bars:
     known = np.isfinite(found.values)
     n = np.maximum(known.sum(axis=0), 1)
     if found.samples:
-        value, floor = found.size(), 0.0
-        spread = np.where(known, (np.abs(found.values) - value) ** 2, 0.0).sum(axis=0)
+        values = found.values if measure.signed else np.abs(found.values)
+        value = np.where(known, values, 0.0).sum(axis=0) / n
+        floor = -np.inf if measure.signed else 0.0
+        spread = np.where(known, (values - value) ** 2, 0.0).sum(axis=0)
         over_rows = np.sqrt(spread / np.maximum(n - 1, 1) / n)
         own = np.where(known, found.error, 0.0).sum(axis=0) / n
         half = 1.96 * np.hypot(over_rows, own)
@@ -150,7 +174,7 @@ def _columns(
     order: np.ndarray,
     names: list[str],
     colours: Palette,
-    directed: bool,
+    directed: bool,  # a loss that rises is no output that rises
 ) -> dict[str, Any]:
     low, value, high = (
         np.concatenate([getattr(part, name)[order] for part in parts.values()])
@@ -213,30 +237,63 @@ def _domain(columns: dict[str, Any], panels: int, plot: float) -> list[float]:
     return figure.span(columns["low"], columns["end"], [0.0], room=room)
 
 
-def _reading(
+def _opening(
+    explanation: Attribution,
     sheets: Mapping[Any, reading.Sheet],
     parts: Mapping[Any, Bars],
-    overall: np.ndarray,
-    order: np.ndarray,
     unit: str,
-    given: bool,
 ) -> str:
-    rows = len(next(iter(sheets.values())).samples)
+    """What the bars are, in a sentence."""
+    measure, rows = measure_of(explanation), len(next(iter(sheets.values())).samples)
+    told = next((note for note in explanation.notes if note.startswith("Each value is")), "")
+    if measure is not SHARES and (told or measure.reads):
+        over = f" Mean over {counted(rows, 'row')}." if rows else ""
+        return f"{CLAUSE.sub('', told) or measure.reads}{over}"
     said = (
         f"Mean size of the share over {counted(rows, 'row')}, in {unit}" if rows else f"In {unit}"
     )
-    said += f", mean of {len(sheets)} classes." if len(parts) < len(sheets) else "."
-    hidden = len(overall) - len(order)
-    if hidden:
-        rest = brief(float(overall.sum() - overall[order].sum()))
-        said += f" The {len(order)} greatest of {len(overall)}; the other {hidden} sum to {rest}."
+    return said + (f", mean of {len(sheets)} classes." if len(parts) < len(sheets) else ".")
+
+
+def _reading(
+    sheets: Mapping[Any, reading.Sheet],
+    parts: Mapping[Any, Bars],
+    order: np.ndarray,
+    measure: Measure,
+    said: str,
+) -> str:
+    """What the bars are, what is left out of them, and what one below zero says."""
+    value = np.mean([part.value for part in parts.values()], axis=0)
+    rest = np.delete(np.arange(len(value)), order)
+    if len(rest):
+        said += f" The {len(order)} greatest of {len(value)}; the other {len(rest)} "
+        if measure is SHARES:
+            size = np.mean([np.abs(part.value) for part in parts.values()], axis=0)
+            said += f"sum to {brief(float(size[rest].sum()))}."
+        else:
+            said += f"lie between {brief(value[rest].min())} and {brief(value[rest].max())}."
+    if not measure.below or not (value[order] < 0).any():
+        return said
+    doubtful = measure.chance and not all(part.sure for part in parts.values())
+    return f"{said} {measure.below}{', or by chance where a whisker holds 0' * doubtful}."
+
+
+def _whiskers(
+    first: reading.Sheet, parts: Mapping[Any, Bars], measure: Measure, given: bool
+) -> str:
     if given:
-        said += " Whiskers: the given intervals."
-    elif not all(part.sure for part in parts.values()):
-        source = "over rows and sampling" if rows else "of the method's own sampling"
-        said += f" Whiskers: 95 % interval {source}."
+        return " Whiskers: the given intervals."
+    if all(part.sure for part in parts.values()):
+        return ""
+    source = measure.interval or (
+        "over rows and sampling" if first.samples else "of the method's own sampling"
+    )
+    return f" Whiskers: 95 % interval {source}."
+
+
+def _unknown(sheets: Mapping[Any, reading.Sheet]) -> str:
     unknown = sum(found.unknown for found in sheets.values())
-    return said + (f" {counted(unknown, 'missing value')} left out." if unknown else "")
+    return f" {counted(unknown, 'missing value')} left out." if unknown else ""
 
 
 def _alternative(

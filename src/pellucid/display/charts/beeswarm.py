@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.display import figure, reading
+from pellucid.display.measures import measure_of
 from pellucid.display.theme import WIDTH, palette
 from pellucid.display.words import brief, counted, datum, method_name, shorten, signed
 
@@ -70,14 +71,14 @@ def chart(
         said += f" The {len(order)} greatest of {len(found.names)} {found.noun}s."
     if rows > keep:
         said += f" {keep:,} points of each {found.noun} drawn, spread evenly over their ranks."
-    kinds = set(columns["kind"])
+    kinds, measure = set(columns["kind"]), measure_of(explanation)
     said += " Square: a category, without an order." if "category" in kinds else ""
     said += " Grey diamond: the feature is missing." if "missing" in kinds else ""
     said += " Green: of several columns." if found.noun == "term" and "unknown" in kinds else ""
     said += f" {counted(found.unknown, 'missing share')} left out." if found.unknown else ""
     return figure.finish(
-        _drawn(columns, names, found, theme),
-        question=f"How does each {found.noun} move the output, row by row?",
+        _drawn(columns, names, measure.axis_rows.format(unit=found.unit), theme),
+        question=measure.asks_rows.format(noun=found.noun),
         reading=said,
         alternative=_alternative(explanation, found, order),
         theme=theme,
@@ -170,14 +171,11 @@ def _inputs(
     return stepped.round(3).tolist(), kind, [datum(column[i]) for i in drawn]
 
 
-def _drawn(
-    columns: dict[str, list[Any]], names: list[str], found: reading.Sheet, theme: str
-) -> Any:
+def _drawn(columns: dict[str, list[Any]], names: list[str], title: str, theme: str) -> Any:
     import altair as alt
 
     axis = alt.Axis(format=figure.number_format(columns["value"]), grid=False)
     scale = alt.Scale(domain=figure.span(columns["value"], [0.0]), nice=False)
-    title = f"▼ lowers  ·  {found.unit}  ·  raises ▲"
     rows = alt.Axis(grid=True, gridDash=[2, 3], labelPadding=8, labelExpr=figure.MIDDLE)
     base = alt.Chart().encode(
         x=alt.X("value:Q", title=title, scale=scale, axis=axis),

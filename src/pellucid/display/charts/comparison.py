@@ -171,7 +171,11 @@ def _costs(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
 
 def _cost(found: Scores, name: str) -> str:
     own = {score.metric: score.value for score in found.sel(group=name)}
-    parts = [f"{brief(1000 * own['seconds'])} ms", f"{brief(own['evaluations'])} evaluations"]
+    asked = brief(own["evaluations"])
+    parts = [
+        f"{brief(1000 * own['seconds'])} ms",
+        f"{asked} evaluation{'' if asked == '1' else 's'}",
+    ]
     if np.isfinite(own.get("reseeding", np.nan)):
         parts.append(f"{percent(own['reseeding'])} of top 3 with another seed")
     if np.isfinite(own.get("stability", np.nan)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,18 @@ import numpy as np
 from pellucid.core.axes import Label
 from pellucid.core.curve import Curve
 from pellucid.core.errors import InvalidSetting
-from pellucid.display import figure, lines
+from pellucid.display import categories, figure, lines
+from pellucid.display.looks import DASHES, Looks, context
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, counted, measured, method_name, percent, shorten, unique
+from pellucid.display.words import (
+    brief,
+    counted,
+    datum,
+    measured,
+    method_name,
+    percent,
+    shorten,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -23,15 +31,6 @@ TAKES = ("curve",)
 
 HEIGHT = 300
 """Pixels of the frame of a curve along numbers."""
-
-ITSELF = "→"
-"""Before the category that a single row has."""
-
-FEW_LINES = 10
-"""Up to so many profiles of single rows are drawn bold."""
-
-DASHES = ([1, 0], [8, 3], [2, 2], [8, 2, 2, 2])
-"""How several curves in one frame are told apart, beside their names."""
 
 
 def chart(
@@ -77,7 +76,7 @@ def chart(
     if others:
         curves = [lines.centred(one) for one in curves]
     unit, name = _unit(explanation, class_), shorten(explanation.feature)
-    draw = _categories if explanation.categorical else _numbers
+    draw = categories.drawn if explanation.categorical else _numbers
     return figure.finish(
         draw(curves, palette(theme), unit, name, width),
         question=f"How does the {unit.removeprefix('the ').split(', ')[0]} change along {name}?",
@@ -95,9 +94,16 @@ def _unit(curve: Curve, class_: Label | None) -> str:
         return f"slope of the {unit.removeprefix('the ')}, for 1 more of {shorten(curve.feature)}"
     if not params.get("centred"):
         return unit
-    anchor = params.get("anchor")
-    start = "the first point" if anchor is None else shorten(anchor)
-    return f"{unit}, less that at {start}"
+    return f"{unit}, less that at {_anchor(curve)}"
+
+
+def _anchor(curve: Curve) -> str:
+    """The point that centred lines are measured from: the one given, or the first."""
+    given = curve.params.get("anchor")
+    if given is not None:
+        return shorten(given)
+    first = np.take(curve.values, 0, axis=curve.dims.index("point"))
+    return "the first point" if np.nan_to_num(first).any() else datum(curve.grid[0])
 
 
 def _check_together(curves: Sequence[Curve]) -> None:
@@ -135,7 +141,7 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
     x_axis = alt.Axis(format=figure.number_format(grid), grid=False)
     x = alt.X("x:Q", title=name, axis=x_axis, scale=scale)
     named = [one for one in curves if one not in context(curves)]
-    looks = _looks(named, colours)
+    looks = Looks.of(named, colours)
     forms = figure.digits(grid), figure.digits(*extent)
     layers = [] if weighted is None else [_weights(weighted, domain, colours)]
     for one in curves:
@@ -148,43 +154,6 @@ def _numbers(curves: Sequence[Curve], colours: Palette, unit: str, name: str, wi
         layers += [] if owners > 1 else _one(one, looks, i, name, forms)
         layers += [_dots(one, looks.paint[i], colours, name, forms)] if owners else []
     return alt.layer(*(layer.encode(x=x, y=y) for layer in layers)).properties(height=HEIGHT)
-
-
-def context(curves: Sequence[Curve]) -> list[Curve]:
-    """Curves with a line for each row that stand behind others, unnamed."""
-    single = [one for one in curves if "sample" in one.dims]
-    return single if len(single) < len(curves) else []
-
-
-@dataclass(frozen=True, kw_only=True)
-class Looks:
-    """How each named curve is drawn: its name, colour and dashes."""
-
-    name: list[str]
-    paint: list[str]
-    dash: list[list[int]]
-
-    def encoded(self) -> dict[str, Any]:
-        """Colour and dashes by name, with a legend where there is more than one."""
-        import altair as alt
-
-        if len(self.name) < 2:
-            return {"color": alt.value(self.paint[0])}
-        legend = alt.Legend(title=None, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2.5)
-        hue = alt.Scale(domain=self.name, range=self.paint)
-        dashes = alt.Scale(domain=self.name, range=self.dash)
-        return {
-            "color": alt.Color("method:N", scale=hue, legend=legend),
-            "strokeDash": alt.StrokeDash("method:N", scale=dashes, legend=legend),
-        }
-
-
-def _looks(curves: Sequence[Curve], colours: Palette) -> Looks:
-    return Looks(
-        name=unique([method_name(one.method) for one in curves], 24),
-        paint=list(colours.series[: len(curves)]),
-        dash=list(DASHES[: len(curves)]),
-    )
 
 
 def _extent(curve: Curve) -> list[np.ndarray]:
@@ -219,7 +188,7 @@ def _rows(curve: Curve, paint: str) -> list[Any]:
             long["y"] += y[places].tolist()
             long["line"] += [number] * len(places)
             long["run"] += [run] * len(places)
-    bold = len(own[0]) > 0 and len(rows) <= FEW_LINES
+    bold = len(own[0]) > 0 and len(rows) <= lines.FEW_LINES
     looks = (
         (sound, {"opacity": 0.8 if bold else 0.35}),
         (guesses, {"opacity": 0.45 if bold else 0.2, "strokeDash": [2, 3]}),
@@ -314,88 +283,6 @@ def _weights(curve: Curve, domain: list[float], colours: Palette) -> Any:
     return mark.encode(x2="end:Q", y2="top:Q", tooltip=said)
 
 
-def _categories(curves: Sequence[Curve], colours: Palette, unit: str, name: str, width: int) -> Any:
-    import altair as alt
-
-    first = curves[0]
-    labels = unique(first.grid, min(34, width // 24))
-    if first.weight is not None:
-        labels = [
-            f"{label} ({int(weight):,})" for label, weight in zip(labels, first.weight, strict=True)
-        ]
-    own = lines.own_points(first)[0]
-    if len(own) == 1 and np.isfinite(own[0]):
-        labels[int(own[0])] = f"{ITSELF} {labels[int(own[0])]}"
-    order = np.argsort(-np.nan_to_num(lines.middle(first), nan=-np.inf), kind="stable")
-    behind = context(curves)
-    named = [one for one in curves if one not in behind]
-    looks = _looks(named, colours)
-    parts = [_ranges(c, first, labels, m) for c, m in zip(named, looks.name, strict=True)]
-    pale = [_ranges(c, first, labels, "") for c in behind]
-    extent = [np.asarray(part[k], float) for part in (*parts, *pale) for k in ("x", "low", "high")]
-    scale = alt.Scale(domain=figure.span(*extent), nice=False, zero=False)
-    title = f"{unit}, mean 0" if len(curves) > 1 else unit
-    x = alt.X("x:Q", title=title, scale=scale, axis=alt.Axis(format=figure.number_format(*extent)))
-    domain = alt.Scale(domain=[labels[i] for i in order], padding=0.3)
-    y = alt.Y("label:N", title=None, scale=domain, axis=alt.Axis(grid=True))
-    layers: list[Any] = [
-        alt.Chart(figure.table(part))
-        .mark_rule(strokeWidth=11, opacity=0.3, color=colours.missing)
-        .encode(x="low:Q", x2="high:Q", y=y)
-        for part in pale
-    ]
-    form = figure.digits(*extent)
-    for i, part in enumerate(parts):
-        layers += [mark.encode(y=y) for mark in _points(part, looks, i, colours, x, name, form)]
-    room = max((28 if len(parts) == 1 else 20 * len(parts)) * len(labels), 120)
-    return alt.layer(*layers).properties(height=room)
-
-
-def _points(
-    part: dict[str, Any], looks: Looks, i: int, colours: Palette, x: Any, name: str, form: str
-) -> list[Any]:
-    """One method's points with their ranges; hollow where the model guesses."""
-    import altair as alt
-
-    paint = looks.paint[i]
-    inside = np.where(part["guess"], colours.background, paint)
-    base = alt.Chart(figure.table({**part, "inside": inside}))
-    shape: Any = alt.value("circle")
-    stroke: Any = alt.value(paint)
-    if len(looks.name) > 1:
-        base = base.encode(yOffset=alt.YOffset("method:N", sort=looks.name))
-        legend = alt.Legend(symbolFillColor=colours.muted, symbolStrokeColor=colours.muted)
-        shape = alt.Shape("method:N", title=None, sort=looks.name, legend=legend)
-        hues = alt.Scale(domain=looks.name, range=looks.paint)
-        stroke = alt.Stroke("method:N", scale=hues, legend=None)
-    told: list[tuple[str, ...]] = [("label", name), ("x", looks.name[i], form)]
-    if any(low != high for low, high in zip(part["low"], part["high"], strict=True)):
-        told.append(("interval", "range"))
-    points = base.mark_point(size=80, strokeWidth=2, opacity=1)
-    fill = alt.Fill("inside:N", scale=None)
-    return [
-        base.mark_rule(color=paint, strokeWidth=2).encode(x="low:Q", x2="high:Q"),
-        points.encode(x=x, shape=shape, fill=fill, stroke=stroke, tooltip=figure.tooltip(*told)),
-    ]
-
-
-def _ranges(curve: Curve, first: Curve, labels: list[str], method: str) -> dict[str, Any]:
-    line, rows = lines.middle(curve), lines.single_rows(curve)
-    low, high = lines.limits(curve) or (line, line)
-    if len(rows):
-        low, high = np.nanquantile(rows, [0.1, 0.9], axis=0)
-    named = dict(zip(map(str, first.grid), labels, strict=True))
-    return {
-        "label": [named.get(str(place), shorten(place)) for place in curve.grid],
-        "x": line,
-        "low": low,
-        "high": high,
-        "interval": [f"{brief(a)} to {brief(b)}" for a, b in zip(low, high, strict=True)],
-        "guess": lines.unsupported(curve),
-        "method": [method] * len(line),
-    }
-
-
 def _reading(curves: Sequence[Curve]) -> str:
     categorical = curves[0].categorical
     said = ["Every line is shifted to a mean of 0."] if len(curves) > 1 else []
@@ -411,7 +298,9 @@ def _reading(curves: Sequence[Curve]) -> str:
     few = any(lines.sparse(one).any() for one in curves)
     foreign = any(lines.foreign(one).any() or lines.outside(one).any() for one in curves)
     if few or foreign:
-        sign = "Hollow" if categorical else "Dashed and pale"
+        ticks = rowed is not None and not context(curves)
+        sign = "Hollow or pale" if ticks else "Hollow"
+        sign = sign if categorical else "Dashed and pale"
         why = ["too few rows"] * few + ["values that such rows do not have"] * foreign
         said.append(f"{sign}: {' or '.join(why)}, the model guesses.")
     return " ".join(said) or f"Made by {method_name(curves[0].method)}."
@@ -423,13 +312,17 @@ def _of_rows(curve: Curve, behind: bool) -> list[str]:
     shown, own = min(lines.MOST_LINES, total), lines.own_points(curve)[0]
     marked = np.isfinite(own).any()
     if total == 1:
-        sign = ITSELF if curve.categorical else "Dot"
+        sign = categories.ITSELF if curve.categorical else "Dot"
         return ["One row."] + [f"{sign}: the row as it is."] * bool(marked)
-    if curve.categorical:
-        return [f"{'Pale range' if behind else 'Range'}: the middle 80 % of single rows."]
+    if curve.categorical and behind:
+        return ["Pale range: the middle 80 % of single rows."]
     thin = f"{shown} of {total:,}" if shown < total else f"{total}"
+    mark = "Ticks" if curve.categorical and total > lines.FEW_LINES else "Lines"
     if len(own):
-        return [f"Lines: {thin} single rows.", "Dots: the rows as they are."]
+        return [f"{mark}: {thin} single rows."] + ["Dots: the rows as they are."] * bool(marked)
+    if curve.categorical:
+        middle = "Points: their mean, with the range of the middle 80 %."
+        return [f"{mark}: {thin} single rows. {middle}"]
     return [f"Thin lines: {thin} single rows" + ("." if behind else "; thick line: their mean.")]
 
 

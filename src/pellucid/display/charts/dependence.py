@@ -14,6 +14,7 @@ from pellucid.display.charts.beeswarm import SHADES, pile, ranks, spread_evenly
 from pellucid.display.theme import WIDTH, palette
 from pellucid.display.words import (
     brief,
+    cells,
     counted,
     datum,
     method_name,
@@ -42,6 +43,9 @@ NO_SPREAD = 0.01
 
 FEW_VALUES = 6
 """Numbers with at most so many values are drawn like categories, side by side."""
+
+LEVEL = 230
+"""Pixels that level labels of categories may take, so that they do not run together on a phone."""
 
 MOST_CATEGORIES = 12
 """Categories drawn, those with most rows first."""
@@ -323,7 +327,8 @@ def _strip(
     else:
         place = dict(zip(columns["shown"], np.nan_to_num(numbers[drawn], nan=np.inf), strict=True))
         order = sorted(most, key=lambda label: float(place[label]))
-    axis = alt.Axis(labelAngle=0 if len(most) <= 6 else -40, grid=False)
+    level = sum(7 * cells(label) + 12 for label in short.values()) < LEVEL
+    axis = alt.Axis(labelAngle=0 if level else -40, labelLimit=115, grid=False)
     x = alt.X(
         "category:N", title=name, axis=axis, scale=alt.Scale(domain=[short[c] for c in order])
     )

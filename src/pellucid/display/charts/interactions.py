@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.errors import AxisError
-from pellucid.core.terms import TIMES, members
+from pellucid.core.terms import members, term
 from pellucid.display import figure, reading
 from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import brief, cells, counted, method_name, shorten, signed, unique
@@ -160,7 +160,7 @@ def _cells(drawn: Triangle, colours: Palette, sizes: bool, cell: float) -> dict[
         "row": [drawn.names[i] for i in rows],
         "column": [drawn.names[j] for j in columns],
         "term": [
-            drawn.names[i] if i == j else f"{drawn.names[j]}{TIMES}{drawn.names[i]}"
+            drawn.names[i] if i == j else term(drawn.names[j], drawn.names[i])
             for i, j in zip(rows, columns, strict=True)
         ],
         "what": np.where(single, "what the column does alone", "what the two do together"),

@@ -60,10 +60,7 @@ def _one(found: Reasons, colours: Palette, theme: str, width: int) -> Any:
     there = [i for i, name in enumerate(found.names[0]) if name]
     labels = unique([str(found.names[0, i]) for i in there], 36)
     shares = [float(found.shares[0, i]) for i in there]
-    said = [
-        f"{shorten(found.held[0, i], DETAIL)}; usually {shorten(found.typical[0, i], DETAIL)}"
-        for i in there
-    ]
+    said = [found.beside(0, i, DETAIL) for i in there]
     rows = figure.table(
         {
             "label": labels, "share": shares, "said": said,

@@ -180,8 +180,7 @@ def _answer(rule: Rule, shown: Rules) -> str:
     label = datum(rule.prediction)
     if rule.value != rule.value or shown.arranged == "rows":
         return label
-    whose = "" if shown.target in (None, label) else f" of {shorten(shown.target, 24)}"
-    return f"{label} ({SCALES.get(shown.scale, shown.scale)}{whose} {brief(rule.value)})"
+    return f"{label} ({SCALES.get(shown.scale, shown.scale)} {brief(rule.value)})"
 
 
 def _precise(rule: Rule) -> str:

@@ -35,8 +35,17 @@ AXES = ("point", "other point")
 HEIGHT, CELL = 320, 26
 """Pixels of the frame along numbers, and of a category along the side."""
 
+LABEL, LETTER, LINE = 22, 7.5, 13
+"""Letters of a category's label, and pixels of a letter and of a line."""
+
 STRONGEST = 0.98
 """The share of rows whose distance from the middle the colours tell apart."""
+
+SIGNS = ("▲", "▼")
+"""What marks the highest and the lowest point where their numbers have no room."""
+
+FULL = 0.6
+"""From this part of the reach on, a rectangle is no longer pale."""
 
 STROKES = 48
 """Diagonals behind the field, seen where it is blank."""
@@ -94,9 +103,9 @@ def chart(
             f"How does the {unit.removeprefix('the ')} change along {names[0]} and {names[1]}?"
         )
     return figure.finish(
-        _drawn(found, colours, unit, names),
+        _drawn(found, colours, unit, names, width),
         question=question,
-        reading=_reading(found, pure),
+        reading=_reading(found, pure, width),
         alternative=_alternative(found, unit, names),
         theme=theme,
         width=width,
@@ -168,10 +177,10 @@ def _edges(curve: Curve, dim: str) -> np.ndarray:
     return np.concatenate([grid[:1], grid[1:] / 2 + grid[:-1] / 2, grid[-1:]])
 
 
-def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str]) -> Any:
+def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str], width: int) -> Any:
     import altair as alt
 
-    known, columns = _known(curve), _rectangles(curve)
+    columns = _rectangles(curve, width) | {"ink": _inks(curve, colours)}
     middle, reach = _middle(curve), _reach(curve)
     scale = alt.Scale(
         domain=[middle - reach, middle, middle + reach],
@@ -180,9 +189,12 @@ def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str]) ->
         clamp=True,
     )
     legend = alt.Legend(
-        title=unit, format=figure.digits(curve.values[known]), gradientLength=HEIGHT // 2
+        title=unit,
+        format=figure.number_format(reach),
+        gradientLength=min(HEIGHT // 2, width // 3),
+        titleOrient="left" if width >= 450 else "top",
     )
-    x, y = (_axis(curve, dim, name) for dim, name in zip(AXES, names, strict=True))
+    x, y = (_axis(curve, dim, name, width) for dim, name in zip(AXES, names, strict=True))
     told = [("first", names[0]), ("second", names[1]), ("exact", unit)]
     told += [(field, field) for field in ("band", "rows") if field in columns]
     table = figure.table(columns)
@@ -202,15 +214,24 @@ def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str]) ->
     ]
     extremes = alt.Chart(table).transform_filter("datum.mark != ''")
     layers.append(
-        extremes.mark_text(fontSize=12, fontWeight="bold", color=colours.text).encode(
-            x=alt.X("middle:Q", **x), y=alt.Y("centre:Q", **y), text="mark:N"
+        extremes.mark_text(fontSize=12, fontWeight="bold").encode(
+            x=alt.X("middle:Q", **x),
+            y=alt.Y("centre:Q", **y),
+            text="mark:N",
+            color=alt.Color("ink:N", scale=None),
         )
     )
+    return alt.layer(*layers).properties(height=_frame(curve, width)[1])
+
+
+def _frame(curve: Curve, width: int) -> tuple[float, float]:
+    """About how many pixels the frame has, across and up."""
+    side = 7 * max(map(cells, unique(_other(curve), LABEL))) if curve.other_categorical else 40
     height = CELL * len(_other(curve)) if curve.other_categorical else HEIGHT
-    return alt.layer(*layers).properties(height=max(height, 120))
+    return max(width - side - 50, 100), max(height, 120)
 
 
-def _axis(curve: Curve, dim: str, name: str) -> dict[str, Any]:
+def _axis(curve: Curve, dim: str, name: str, width: int) -> dict[str, Any]:
     """Title, scale and labels of one side."""
     import altair as alt
 
@@ -220,29 +241,56 @@ def _axis(curve: Curve, dim: str, name: str) -> dict[str, Any]:
     if not categorical:
         axis = alt.Axis(format=figure.number_format(edges), grid=False)
         return {"title": name, "axis": axis, "scale": scale}
-    labels = unique(grid, 22)
-    level = dim != "point" or sum(7 * cells(label) + 12 for label in labels) < WIDTH - 200
+    labels = unique(grid, LABEL)
+    level = dim != "point" or (
+        max(7 * cells(label) + 12 for label in labels) < _frame(curve, width)[0] / len(labels)
+    )
     axis = alt.Axis(
         values=[i + 0.5 for i in range(len(labels))],
         tickCount=len(labels),
         labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[floor(datum.value)]",
         labelAngle=0 if level else -45,
+        labelOverlap=dim == "point" and (width - 50) / len(labels) < 1.2 * LINE,
         grid=False,
         ticks=False,
     )
     return {"title": name, "axis": axis, "scale": scale}
 
 
-def _rectangles(curve: Curve) -> dict[str, Any]:
+def _marks(curve: Curve, width: int) -> dict[int, str]:
+    """What stands at the highest and the lowest point: their numbers, or signs for want of room."""
+    seen = np.where(_known(curve), curve.values, np.nan)
+    if not np.nanmax(seen) > np.nanmin(seen):
+        return {}
+    places = int(np.nanargmax(seen)), int(np.nanargmin(seen))
+    texts = [signed(seen.flat[place]) for place in places]
+    fits = True
+    for place, text in zip(places, texts, strict=True):
+        for dim, at, pixels, needed in zip(
+            AXES,
+            np.unravel_index(place, seen.shape),
+            _frame(curve, width),
+            (LETTER * len(text), LINE),
+            strict=True,
+        ):
+            edges = _edges(curve, dim)
+            wide = pixels * (edges[at + 1] - edges[at]) / (edges[-1] - edges[0])
+            fits = fits and bool(wide >= needed)
+    return dict(zip(places, texts if fits else SIGNS, strict=True))
+
+
+def _inks(curve: Curve, colours: Palette) -> list[str]:
+    """What reads on each rectangle: light on full blue, dark on full vermillion."""
+    dark, light = sorted((colours.text, colours.background))
+    part = (curve.values.ravel() - _middle(curve)) / _reach(curve)
+    return [dark if p > FULL else light if p < -FULL else colours.text for p in part]
+
+
+def _rectangles(curve: Curve, width: int) -> dict[str, Any]:
     """One rectangle for each two points."""
-    known, values = _known(curve), curve.values
+    known, values, marks = _known(curve), curve.values, _marks(curve, width)
     i, j = (part.ravel().tolist() for part in np.indices(values.shape))
     across, up = _edges(curve, "point"), _edges(curve, "other point")
-    seen = np.where(known, values, np.nan)
-    marks = np.full(values.size, "", dtype=object)
-    if np.ptp(values[known]) > 0:
-        for place in (int(np.nanargmax(seen)), int(np.nanargmin(seen))):
-            marks[place] = signed(values.flat[place])
     columns: dict[str, Any] = {
         "left": across[:-1][i],
         "right": across[1:][i],
@@ -252,7 +300,7 @@ def _rectangles(curve: Curve) -> dict[str, Any]:
         "centre": (up[:-1] / 2 + up[1:] / 2)[j],
         "value": values.ravel(),
         "known": known.ravel(),
-        "mark": marks,
+        "mark": [marks.get(place, "") for place in range(values.size)],
         "exact": [
             signed(v) if k else "no rows" for v, k in zip(values.flat, known.flat, strict=True)
         ],
@@ -267,17 +315,19 @@ def _rectangles(curve: Curve) -> dict[str, Any]:
     return columns
 
 
-def _reading(curve: Curve, pure: bool) -> str:
+def _reading(curve: Curve, pure: bool, width: int) -> str:
     known, said = _known(curve), []
     if pure:
         said.append("Beyond what each does alone.")
     if np.ptp(curve.values[known]) == 0:
         said.append(f"It is {brief(curve.values[known][0])} everywhere.")
     else:
-        said.append(
-            f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; in numbers: the "
-            "highest and the lowest."
-        )
+        marks = tuple(_marks(curve, width).values())
+        ends = "in numbers: the highest and the lowest"
+        if marks == SIGNS:
+            high, low = curve.values[known].max(), curve.values[known].min()
+            ends = f"{SIGNS[0]} the highest, {signed(high)}, {SIGNS[1]} the lowest, {signed(low)}"
+        said.append(f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; {ends}.")
     if curve.band is not None and pure and curve.values.any():
         away = ((curve.band[0] > 0) | (curve.band[1] < 0))[known]
         said.append(f"At {int(away.sum())} of {len(away)} points the 95 % interval leaves out 0.")

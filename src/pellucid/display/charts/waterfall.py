@@ -14,6 +14,7 @@ from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import (
     arrow,
     brief,
+    cells,
     counted,
     datum,
     listed,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 TAKES = ("attribution",)
+
+LONGEST = 44
+"""Letters of a step's label where there is room."""
 
 UNEXPLAINED = 1e-6
 """A gap above this share of the greatest number in the picture is drawn as its own step."""
@@ -87,7 +91,7 @@ def chart(
     """
     figure.check_width(width)
     found = reading.sheet(reading.one_row(explanation, row), class_)
-    steps = _steps(found, reading.check_top(top))
+    steps = _steps(found, reading.check_top(top), min(LONGEST, max(LONGEST // 2, width // 14)))
     labels = explanation.coords.get("sample", ())
     label = row if row is not None else labels[0] if labels else None
     whose = "this row" if label is None else f"row {shorten(label, 24)}"
@@ -98,7 +102,7 @@ def chart(
         said += " Whiskers: 95 % interval of the sampling error."
     said += f" {counted(found.unknown, 'missing share')} left out." if found.unknown else ""
     return figure.finish(
-        _drawn(steps, palette(theme), found.unit),
+        _drawn(steps, palette(theme), found.unit, width),
         question=f"Why is the output {brief(steps[-1].start)} for {whose}?",
         reading=said,
         alternative=_alternative(method_name(explanation.method), found.unit, steps, whose),
@@ -107,7 +111,7 @@ def chart(
     )
 
 
-def _steps(found: reading.Sheet, top: int) -> list[Step]:
+def _steps(found: reading.Sheet, top: int, letters: int = LONGEST) -> list[Step]:
     shares = np.where(np.isfinite(found.values[0]), found.values[0], 0.0)
     order = found.order()
     single = order if len(order) <= top + 1 else order[:top]
@@ -123,7 +127,7 @@ def _steps(found: reading.Sheet, top: int) -> list[Step]:
         moves.append(("not explained", end - total, 0.0, "gap"))
     first = "start" if found.base is None else "expected output"
     last = "sum" if found.output is None else "output"
-    labels = unique([first, *(move[0] for move in moves), last], 44)
+    labels = unique([first, *(move[0] for move in moves), last], letters)
     steps = [Step(label=labels[0], move=0.0, start=start, kind="end")]
     for label, (_, move, error, kind) in zip(labels[1:], moves, strict=False):
         before = steps[-1].end
@@ -139,14 +143,16 @@ def _label(found: reading.Sheet, place: int) -> str:
     return name if column is None else f"{shorten(name, 26)} = {datum(column[0])}"
 
 
-def _drawn(steps: list[Step], colours: Palette, unit: str) -> Any:
+def _drawn(steps: list[Step], colours: Palette, unit: str, width: int) -> Any:
     import altair as alt
 
     reach = [end for step in steps for end in (step.start, step.end)]
     reach += [end for step in steps if step.kind != "rest" for end in step.whisker]
     domain = figure.span(reach)
     scale = alt.Scale(domain=domain, nice=False, zero=False)
-    axis = alt.Axis(format=figure.number_format(reach))
+    plot = width - 6.5 * max(cells(step.label) for step in steps) - 90
+    ticks = max(2, min(5, int(plot) // 45))
+    axis = alt.Axis(format=figure.number_format(reach), tickCount=ticks)
     x = alt.X("from:Q", title=unit, axis=axis, scale=scale)
     side = alt.Axis(labelExpr=figure.MIDDLE)
     y = alt.Y(

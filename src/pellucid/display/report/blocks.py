@@ -8,15 +8,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pellucid.core.explanation import number
+from pellucid.core.explanation import ROUNDING, number
 
 Status = Literal["good", "warn", "info"]
 
 WIDE, CASE, HALF = 820, 520, 420
 """Pixels of a figure that has the column of the page, stands beside reasons, or beside another."""
 
-ROUNDING = 1e-12
-"""Below this part of the numbers beside it, a number in a table is rounding."""
+
+BARS = 12
+"""Columns that a chart of bars draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +172,20 @@ class Section:
     blocks: tuple[Block, ...] = field(default=())
 
 
+def drawn(shown: int, of: int) -> str:
+    """What a picture leaves out, in a sentence; nothing where it leaves out nothing."""
+    if of <= shown:
+        return ""
+    return f" Drawn are the {shown} greatest of {of} columns; the numbers hold all."
+
+
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataTable:
     """A table from plain values: numbers are shown for reading and sorted by their value.
 
     Columns that are empty in every row are left out, and what is only rounding beside the other
-    numbers of its row or column is shown as 0.
+    numbers of its row or column is shown as 0. In a column ``"row"`` are names of rows, as given.
     """
-    made = [list(row) for row in rows]
+    made = [[_named(*pair) for pair in zip(header, row, strict=True)] for row in rows]
     used = [
         i for i in range(len(header)) if not made or any(row[i] not in ("", None) for row in made)
     ]
@@ -186,6 +194,12 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) ->
         tuple(cell(row[i], max(least[i], ROUNDING * _largest(row))) for i in used) for row in made
     )
     return DataTable(caption=caption, header=tuple(header[i] for i in used), rows=tuple(cells))
+
+
+def _named(header: str, value: Any) -> Any:
+    """A name of a row that is a number, without marks between its thousands."""
+    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return Cell(text=str(value), sort=float(value)) if header == "row" and number else value
 
 
 def _largest(values: Sequence[Any]) -> float:

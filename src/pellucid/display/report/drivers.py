@@ -8,12 +8,15 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.display.charts import bar, beeswarm, heatmap
 from pellucid.display.report import grouping
-from pellucid.display.report.blocks import WIDE, Figure, Section, table
+from pellucid.display.report.blocks import BARS, WIDE, Figure, Section, drawn, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.words import measured
 
 FEWEST_ALIKE = 4
 """Rows without which there are no groups of like rows to see."""
+
+SWARMS, LINES = 10, 8
+"""Columns drawn as swarms of dots, and as lines of the heatmap."""
 
 ROUNDING = 1e-6
 """Below this part of the output a gap is the rounding of the model's own numbers."""
@@ -68,10 +71,9 @@ def sureness(attribution: Attribution) -> str:
         gap = float(np.abs(attribution.gap()).max())
         size = float(np.abs(np.asarray(attribution.output)).max()) or 1.0
         missed = "up to rounding" if gap <= ROUNDING * size else f"to {number(gap)}"
-        return (
-            "Each share is exact for this model: the average and the shares add up to the "
-            f"prediction {missed}."
-        )
+        how = attribution.provenance.exactness.replace("exact for", "exact for this model and")
+        how = "exact for this model" if how == "exact" else how
+        return f"Each share is {how}: the average and the shares add up to the prediction {missed}."
     error = float(np.asarray(attribution.error).mean())
     return f"The shares are sampled, with a standard error of {number(error)} on average."
 
@@ -86,11 +88,12 @@ def _bar(facts: Facts) -> Figure:
         question="Which columns move the predictions most?",
         chart=bar.chart(
             facts.attribution,
+            top=BARS,
             intervals={name: (low, high) for name, (_, low, high) in shares.items()},
             width=WIDE,
         ),
         reading=f"The longer the bar, the more the column moves {moves(facts.attribution)} "
-        "away from its average, up or down, in a typical row.",
+        f"away from its average, up or down, in a typical row.{drawn(BARS, len(rows))}",
         certainty=sureness(facts.attribution) + whiskers,
         table=table(
             "Mean magnitude of the shares", ("column", "mean magnitude", "low", "high"), rows
@@ -108,9 +111,10 @@ def _beeswarm(facts: Facts) -> Figure:
     return Figure(
         id="beeswarm",
         question="Does a high value push up or down?",
-        chart=beeswarm.chart(facts.attribution, width=WIDE),
+        chart=beeswarm.chart(facts.attribution, top=SWARMS, width=WIDE),
         reading="Each dot is a row. To the right the column raised the output, to the left it "
-        "lowered it; the shade tells whether the row's value of the column is low or high.",
+        "lowered it; the shade tells whether the row's value of the column is low or high."
+        f"{drawn(SWARMS, len(rows))}",
         certainty=sureness(facts.attribution),
         table=table(
             "The shares over all rows",
@@ -121,7 +125,8 @@ def _beeswarm(facts: Facts) -> Figure:
 
 
 def _heatmap(facts: Facts) -> Figure:
-    top = facts.attribution.top(min(8, len(facts.attribution.features)))
+    features = len(facts.attribution.features)
+    top = facts.attribution.top(min(LINES, features))
     rows = [
         (label, *[float(v) for v in values])
         for label, values in list(zip(top.coords["sample"], top.values, strict=True))[:100]
@@ -129,9 +134,10 @@ def _heatmap(facts: Facts) -> Figure:
     return Figure(
         id="heatmap",
         question="Are there groups of rows with the same reasons?",
-        chart=heatmap.chart(facts.attribution, top=8, width=WIDE),
+        chart=heatmap.chart(facts.attribution, top=LINES, width=WIDE),
         reading="Each column of the picture is a row of the data, placed beside rows with similar "
-        "reasons; the strip above shows the output. Blocks of one colour are groups.",
+        "reasons; the strip above shows the output. Blocks of one colour are groups."
+        + (f" Drawn are the {LINES} greatest of {features} columns." if features > LINES else ""),
         certainty=f"{sureness(facts.attribution)} The order of rows is only for the eye.",
         table=table("The shares of the first hundred rows", ("row", *map(str, top.features)), rows),
     )
@@ -139,6 +145,7 @@ def _heatmap(facts: Facts) -> Figure:
 
 def _importance(facts: Facts, importance: Attribution) -> Figure:
     order = np.argsort(-importance.values, kind="stable")
+    below = " Left of 0 the model is better without it, or by chance."
     error = np.asarray(importance.error)
     rows = [
         (
@@ -152,10 +159,12 @@ def _importance(facts: Facts, importance: Attribution) -> Figure:
     return Figure(
         id="permutation",
         question="How much worse does the model get when a column is shuffled?",
-        chart=bar.chart(importance, width=WIDE),
+        chart=bar.chart(importance, top=BARS, width=WIDE),
         reading="The longer the bar, the more the model's loss grows when the column's values are "
-        "dealt out at random. A column whose interval holds 0 may not be needed.",
-        certainty="The whiskers are 95 % intervals over rows and shuffles. Two columns that say "
-        "the same can both look unneeded, since each stands in for the other.",
+        "dealt out at random. A column whose interval holds 0 may not be needed."
+        + below * bool((importance.values < 0).any())
+        + drawn(BARS, len(rows)),
+        certainty="The whiskers are 95 % intervals for other rows and other shuffles. Two columns "
+        "that say the same can both look unneeded, since each stands in for the other.",
         table=table("Growth of the loss", ("column", "growth", "low", "high"), rows),
     )

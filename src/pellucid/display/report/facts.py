@@ -304,7 +304,9 @@ def _attribution(question: Question, options: Options) -> tuple[np.ndarray, Attr
         drawn = generator(question.seed, "rows explained").choice(len(rows), most, replace=False)
         named = [_row_number(question.table, label) for label in options.rows]
         rows = np.unique(np.concatenate([drawn, np.array(named, dtype=int)]))
-        question.note(f"{len(rows)} of {len(question.table)} rows, drawn at random, are explained.")
+        question.note(
+            f"{len(rows):,} of {len(question.table):,} rows, drawn at random, are explained."
+        )
     part = replace(question, table=question.table.take(rows))
     part.__dict__.pop("output", None)
     return rows, _affordable(recipe).answer(part, progress=False)

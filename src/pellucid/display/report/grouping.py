@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.display.charts import bar
-from pellucid.display.report.blocks import WIDE, Figure, table
+from pellucid.display.report.blocks import BARS, WIDE, Figure, drawn, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.words import counted, listed
 
@@ -34,9 +34,10 @@ def figure(facts: Facts) -> Figure | None:
     return Figure(
         id="grouped",
         question="Does the ranking depend on columns that go together?",
-        chart=bar.chart(grouped, width=WIDE),
+        chart=bar.chart(grouped, top=BARS, width=WIDE),
         reading=f"{verdict(single, together, groups)} Here columns with a mean association of at "
-        "least 0.7 are explained as one, so that credit is not split between them.",
+        "least 0.7 are explained as one, so that credit is not split between them."
+        f"{drawn(BARS, len(rows))}",
         certainty="The association is a rank correlation, Cramér's V or a correlation ratio, "
         f"measured on {'the reference rows' if facts.question.background else 'these rows'}; "
         "groups are found by average linkage.",

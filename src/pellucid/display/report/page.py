@@ -14,6 +14,7 @@ from typing import Any
 from pellucid.core.files import replacing
 from pellucid.display import theme
 from pellucid.display.report.blocks import Figure, Finding, Section, Side, Tile
+from pellucid.display.words import counted
 
 PAGE = Path(__file__).parent / "page"
 
@@ -78,7 +79,7 @@ def render(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         seed=seed,
         seconds=f"{seconds:.0f}",
-        evaluations=f"{evaluations:,}",
+        evaluations=counted(evaluations, "model evaluation"),
     )
 
 

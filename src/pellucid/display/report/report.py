@@ -261,7 +261,8 @@ def _lead(facts: Facts) -> str:
     attribution = facts.attribution
     size = f"{counted(len(facts.table), 'row')} and {counted(len(facts.table.names), 'column')}"
     error = brief(float(np.max(attribution.error)))
-    sure = "exact" if attribution.exact else f"sampled, with an error of at most {error}"
+    exact = attribution.provenance.exactness
+    sure = exact if attribution.exact else f"sampled, with an error of at most {error}"
     return (
         f"{facts.question.model.name} on {size}, explained by {method_name(attribution.method)} in "
         f"{measured(attribution)}; the shares are {sure}."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 
 from pellucid.display.charts import agreement
@@ -10,9 +13,15 @@ from pellucid.display.report.facts import Facts
 from pellucid.display.report.origin import together
 from pellucid.display.words import capital, counted, listed, metric_name, sentence
 
-PROTECTED = ("age", "sex", "gender", "race", "ethnic", "religion", "nationality", "native_country",
-             "marital", "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
+PROTECTED = ("gender", "ethnic", "religion", "nationality", "native_country", "marital",
+             "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
 """Parts of column names that often stand for a protected group."""
+
+WHOLE_WORDS = {"age", "sex", "race"}
+"""The same, where they are whole words: a mortgage is no age."""
+
+OF_THINGS = {"account", "building", "car", "company", "house", "housing", "property", "vehicle"}
+"""What has an age and is nobody's."""
 
 NEVER = {
     "Not as a cause": "A share says what the model counted, not what would happen in the world if "
@@ -54,9 +63,7 @@ def trust(facts: Facts) -> Section:
         dict.fromkeys((*facts.attribution.notes, *facts.question.notes, *facts.evidence.notes))
     )
     if notes:
-        blocks.append(
-            Findings(title="What was assumed", findings=tuple(Finding(text=note) for note in notes))
-        )
+        blocks.append(Findings(title="What was assumed", findings=_assumed(facts, notes)))
     return Section(
         id="trust",
         short="Can you trust it",
@@ -65,6 +72,13 @@ def trust(facts: Facts) -> Section:
         "against a second method.",
         blocks=tuple(blocks),
     )
+
+
+def _assumed(facts: Facts, notes: Sequence[str]) -> tuple[Finding, ...]:
+    """Every note, with a word on those that only the curves of effects rest on."""
+    curves = {note for effect in facts.effects for note in effect.dependence.notes}
+    of_curves = curves - {*facts.attribution.notes, *facts.evidence.notes}
+    return tuple(Finding(text=f"{'Effects: ' * (note in of_curves)}{note}") for note in notes)
 
 
 def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
@@ -83,7 +97,9 @@ def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
             question="Do two unrelated methods name the same columns?",
             chart=agreement.chart((mean, facts.importance), width=WIDE),
             reading="Each column ranked by the size of its shares and by how much worse the model "
-            "gets when it is shuffled. Level lines are agreement.",
+            "gets when it is shuffled. Level lines are agreement."
+            + " Drawn are the ten greatest of either."
+            * (len(rows) > 10),
             certainty="The two answer different questions, so small disagreements are normal; a "
             "strong column of one that is weak in the other deserves a look.",
             table=table(
@@ -93,10 +109,17 @@ def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
     )
 
 
+def _protected(name: str) -> bool:
+    """Whether a column may stand for a protected group, by its name."""
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+    whole = bool(words & WHOLE_WORDS) and not words & OF_THINGS
+    return whole or any(part in name.lower() for part in PROTECTED)
+
+
 def limits(facts: Facts) -> Section:
     """What the report must not be used for, in general and for this data."""
     particular = []
-    names = [n for n in facts.table.names if any(part in n.lower() for part in PROTECTED)]
+    names = [name for name in facts.table.names if _protected(name)]
     if names:
         particular.append(
             f"The model sees {listed(names)}, which may stand for protected groups. This report "
