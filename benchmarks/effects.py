@@ -130,15 +130,10 @@ def profiles(name: str, model: Any, X: pd.DataFrame, y: np.ndarray, turns: int) 
     note = f"{aimed(ours_pdp)}; biggest difference {gap:.0e}; with a band over rows"
     other = f"ALE {ours_ale:.2f} s, H of each column (2 000 rows) {ours_h:.2f} s: {aimed(ours_h)}"
     what = f"all {COLUMNS} columns, {POINTS} points, {name}"
+    kept = f"{aimed(ours_ice)}; every curve is kept; {other}"
     return [
         line(f"partial dependence, {what}", (ours_pdp, one * COLUMNS), sklearn, None, note),
-        line(
-            f"ICE, {what}",
-            (ours_ice, one * COLUMNS),
-            sklearn,
-            None,
-            f"{aimed(ours_ice)}; every curve is kept; {other}",
-        ),  # fmt: skip
+        line(f"ICE, {what}", (ours_ice, one * COLUMNS), sklearn, None, kept),
     ]
 
 
@@ -221,7 +216,7 @@ def interactions(model: Any, X: pd.DataFrame, y: np.ndarray, turns: int) -> Meas
 def main() -> None:
     quick = "--quick" in sys.argv
     warnings.filterwarnings("ignore")
-    rows, turns = (4_000, 1) if quick else (20_000, 3)
+    rows, turns = (4_000, 1) if quick else (20_000, 2)
     X, y = data(rows)
     lines: list[Measured] = []
     known = models(X, y)

@@ -86,3 +86,20 @@ def test_clusters_are_those_of_average_linkage() -> None:
     assert clustered(strength, 0.64).tolist() == [0, 0, 1 - 1, 1]  # mean of .6 and .7 is .65
     assert clustered(strength, 0.66).tolist() == [0, 0, 1, 2]
     assert clustered(np.eye(1), 0.5).tolist() == [0]
+
+
+@pytest.mark.parametrize("ranks", [True, False])
+def test_with_gaps_any_pair_is_compared_as_if_only_the_rows_with_both_were_there(ranks) -> None:
+    X = numbers()
+    X = np.column_stack([X, rng().integers(0, 4, len(X)), X[:, 0] > 0, np.full(len(X), 3.0)])
+    X[rng().random(X.shape) < 0.3] = np.nan
+    named = np.array([False] * 4 + [True] * 2 + [False])
+    found = association(X, named, ranks=ranks)
+    for i in range(len(named)):
+        for j in range(i):
+            both = X[~np.isnan(X[:, [i, j]]).any(axis=1)][:, [i, j]]
+            alone = association(both, named[[i, j]], ranks=ranks)[0, 1]
+            assert found[i, j] == pytest.approx(alone, abs=1e-12)
+            if not named[[i, j]].any() and 6 not in (i, j):
+                theirs = spearmanr(both).statistic if ranks else np.corrcoef(both.T)[0, 1]
+                assert alone == pytest.approx(abs(theirs), abs=1e-12)

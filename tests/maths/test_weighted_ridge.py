@@ -12,9 +12,10 @@ def problem(fits=3, draws=200, columns=4, outputs=2, seed=0):
     return design, target, rng.random((fits, draws))
 
 
+@pytest.mark.parametrize("columns", [4, 70])
 @pytest.mark.parametrize("penalty", [1e-6, 1.0, 50.0])
-def test_it_equals_scikit_learns_ridge_fit_by_fit(penalty):
-    design, target, weight = problem()
+def test_it_equals_scikit_learns_ridge_fit_by_fit(penalty, columns):
+    design, target, weight = problem(columns=columns)
     fits = weighted_ridge(design, target, weight, penalty)
     for i in range(3):
         theirs = Ridge(alpha=penalty).fit(design[i], target[i], sample_weight=weight[i])
@@ -29,9 +30,10 @@ def test_it_equals_scikit_learns_ridge_fit_by_fit(penalty):
         np.testing.assert_allclose(fits.r2[i], explained, rtol=1e-9)
 
 
-def test_the_errors_equal_statsmodels_hc3_without_a_penalty():
+@pytest.mark.parametrize("columns", [4, 70])
+def test_the_errors_equal_statsmodels_hc3_without_a_penalty(columns):
     api = pytest.importorskip("statsmodels.api")
-    design, target, weight = problem(fits=1)
+    design, target, weight = problem(fits=1, columns=columns)
     fits = weighted_ridge(design, target, weight, 1e-12)
     theirs = api.WLS(target[0, :, 0], api.add_constant(design[0]), weights=weight[0]).fit(
         cov_type="HC3"

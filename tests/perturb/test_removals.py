@@ -1,12 +1,13 @@
 """What stands in for removed columns, against formulas, draws and brute force."""
 
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.core.errors import MissingValues, UnknownName
+from pellucid.core.errors import InvalidSetting, MissingValues, UnknownName
 from pellucid.core.seeds import generator
 from pellucid.data.table import Table
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
@@ -262,3 +263,12 @@ def test_groups_of_columns_join_together() -> None:
     assert found.features == ("both", "x2", "x3")
     base = X[:20, 0] * X[:20, 1]
     np.testing.assert_allclose(found.values[:, 0], X[:2, 0] * X[:2, 1] - base.mean(), atol=1e-12)
+
+
+@pytest.mark.parametrize("removal", ["gaussian", "copula"])
+def test_a_plan_that_cannot_be_is_refused_before_a_distribution_is_fitted(removal: str) -> None:
+    wide = RNG.normal(size=(60, 40))
+    with patch("pellucid.perturb.gaussian.steady", side_effect=AssertionError):
+        for recipe in (ExactSHAP(removal=removal), KernelSHAP(removal=removal, budget=64)):
+            with pytest.raises(InvalidSetting):
+                pel.explain(curved, wide[:2], background=wide, method=recipe)

@@ -6,6 +6,7 @@ cells where its gaps of the two columns cross, with the double difference of the
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -136,7 +137,7 @@ def accumulate_pair(
         shift = _shift(surfaces, homes, first, second, means[:, output])
         moments = homes.moments(first.row[met[0]], cell, scaled)
         error[..., output] = np.sqrt(
-            _spread(surfaces, homes, moments, shift) + _alone(surfaces, votes, residual)
+            _spread(surfaces, moments, shift) + _alone(surfaces, votes, residual)
         )
     return values, error, votes.reshape(shape)
 
@@ -164,8 +165,8 @@ class _Homes(NamedTuple):
     def moments(
         self, row: np.ndarray, cell: np.ndarray, scaled: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The cells (home, slot) that a home votes on, and a root (home, slot + 1, slot + 1) of
-        the second moments of its rows' residuals there, the last being 1 for each row."""
+        """The cells (home, slot) that a home votes on, and the sums over its rows of products
+        (home, slot + 1, slot + 1) of their residuals there, the last being 1 for each row."""
         order = np.lexsort((cell, row))
         row, cell, scaled = row[order], cell[order], scaled[order]
         slot = np.arange(len(row)) - np.searchsorted(row, row, side="left")
@@ -180,34 +181,33 @@ class _Homes(NamedTuple):
             shape=(len(self.size), len(table)),
         )
         products = inside @ (table[:, :, None] * table[:, None, :]).reshape(len(table), -1)
-        value, vector = np.linalg.eigh(products.reshape(-1, slots + 1, slots + 1))
-        root = np.swapaxes(vector * np.sqrt(np.maximum(value, 0.0))[:, None, :], 1, 2)
-        return cells, root
+        return cells, products.reshape(-1, slots + 1, slots + 1)
 
 
 def _spread(
     surfaces: Surfaces,
-    homes: _Homes,
     moments: tuple[np.ndarray, np.ndarray],
     shift: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Sum over rows of their squared influence on the surface (point, other point)."""
-    cells, root = moments
+    cells, products = moments
     slots = cells.shape[1]
-    spread = np.zeros(surfaces.mass.shape)
+    spread = np.zeros(surfaces.mass.size)
     several = max(1, BATCH // spread.size // (slots + 1))
     for start in range(0, len(cells), several):
         some = slice(start, start + several)
-        parts = root[some].reshape(-1, slots + 1)
-        which = np.repeat(cells[some], slots + 1, axis=0)
-        step = np.zeros((len(parts), len(surfaces.source)))
-        np.add.at(step, (np.arange(len(parts))[:, None], which), parts[:, :-1])
-        moved = [np.repeat(each[some], slots + 1, axis=0) for each in shift]
-        mains = _summed(moved[0])[:, :, None] + _summed(moved[1])[:, None, :]
-        weighed = -mains - moved[2][:, None, None]
-        influence = surfaces.pure(step) + parts[:, -1][:, None, None] * weighed
-        spread += np.square(influence).sum(axis=0)
-    return spread
+        different, which = np.unique(cells[some], return_inverse=True)
+        step = np.zeros((len(different), len(surfaces.source)))
+        step[np.arange(len(different)), different] = 1.0
+        alone = surfaces.pure(step).reshape(len(different), -1)
+        mains = _summed(shift[0][some])[:, :, None] + _summed(shift[1][some])[:, None, :]
+        weighed = -mains - shift[2][some, None, None]
+        parts = [*(alone[place] for place in which.reshape(-1, slots).T), weighed]
+        parts = [part.reshape(len(weighed), -1) for part in parts]
+        for one, another in combinations_with_replacement(range(slots + 1), 2):
+            share = products[some, one, another] * (1 if one == another else 2)
+            spread += np.einsum("h,hp,hp->p", share, parts[one], parts[another])
+    return np.maximum(spread, 0.0).reshape(surfaces.mass.shape)
 
 
 def _shift(

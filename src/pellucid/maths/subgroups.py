@@ -6,6 +6,7 @@ value nobody in a subgroup has is one that rows like these do not take.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,17 +34,61 @@ SPELLED = 8
 """Most categories of a column that are told apart, the most frequent ones."""
 
 
-class Subgroups:
-    """Subgroups of rows that are alike in what tells one column.
+class Ranks:
+    """Tables as their ranks among the rows of one, for the subgroups of all its columns.
 
     Parameters
     ----------
     rows : array of shape (row, column)
         Numbers and codes; NaN where missing.
-    column : int
-        The column in question.
     named : bool array of shape (column,)
         Which columns hold codes of categories rather than numbers.
+    """
+
+    def __init__(self, rows: np.ndarray, named: np.ndarray) -> None:
+        spread = np.unique(np.linspace(0, len(rows) - 1, MOST_ROWS).round().astype(int))
+        self.rows = rows[spread] if len(rows) > MOST_ROWS else rows
+        self.named = named
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    @cached_property
+    def own(self) -> list[np.ndarray]:
+        """Each column of the rows themselves, spelled: (row, told)."""
+        return [self._spelled(values, j) for j, values in enumerate(self.rows.T)]
+
+    def told(self, rows: np.ndarray) -> np.ndarray:
+        """All columns of `rows` spelled, (row, told); kept until other rows are asked for."""
+        if self._last is None or self._last[0] is not rows:
+            spelled = [self._spelled(values, j) for j, values in enumerate(rows.T)]
+            self._last = rows, np.concatenate(spelled, axis=1)
+        return self._last[1]
+
+    def _spelled(self, values: np.ndarray, column: int) -> np.ndarray:
+        """A column as its rank and distance from the middle, or as its most frequent categories."""
+        own = self.rows[:, column]
+        own = np.sort(own[np.isfinite(own)])
+        if self.named[column]:
+            codes, counts = np.unique(own, return_counts=True)
+            frequent = codes[np.argsort(-counts, kind="stable")[:SPELLED]]
+            return (values[:, None] == frequent).astype(np.float64)
+        if not len(own):
+            return np.zeros((len(values), 2))
+        before = np.searchsorted(own, values, side="left")
+        upto, met = before.copy(), own[np.minimum(before, len(own) - 1)] == values
+        upto[met] = np.searchsorted(own, values[met], side="right")
+        rank = np.where(np.isfinite(values), (before + upto) / (2 * len(own)), 0.5)
+        return np.stack([rank, np.abs(rank - 0.5)], axis=1)
+
+
+class Subgroups:
+    """Subgroups of rows that are alike in what tells one column.
+
+    Parameters
+    ----------
+    ranks : Ranks
+        Of the rows that have a value of the column.
+    column : int
+        The column in question.
 
     Notes
     -----
@@ -60,11 +105,22 @@ class Subgroups:
     doi:10.1007/s10618-022-00901-9.
     """
 
-    def __init__(self, rows: np.ndarray, column: int, named: np.ndarray) -> None:
-        rows = rows[np.isfinite(rows[:, column])]
-        spread = np.unique(np.linspace(0, len(rows) - 1, MOST_ROWS).round().astype(int))
-        self._rows = rows[spread] if len(rows) > MOST_ROWS else rows
-        self._column, self._named = column, named
+    def __init__(self, ranks: Ranks, column: int) -> None:
+        self._ranks, self._column = ranks, column
+        self._rows = ranks.rows
+
+    @classmethod
+    def of(cls, rows: np.ndarray, columns: Sequence[int], named: np.ndarray) -> list[Subgroups]:
+        """The subgroups of each of some `columns` of rows; those that miss the same share ranks."""
+        there = np.isfinite(rows)
+        ranks: dict[bytes, Ranks] = {}
+        found = []
+        for column in columns:
+            key = there[:, column].tobytes()
+            if key not in ranks:
+                ranks[key] = Ranks(rows[there[:, column]], named)
+            found.append(cls(ranks[key], column))
+        return found
 
     @property
     def known(self) -> bool:
@@ -80,40 +136,26 @@ class Subgroups:
         from pellucid.maths import conditional_tree
 
         grown = self._tree
-        told = self._told(rows)
-        leaf = conditional_tree.leaves(grown.column, grown.threshold, grown.left, told)
-        return self._absent(values)[leaf]
+        width = [each.shape[1] for each in self._ranks.own]
+        told_of = np.repeat(np.arange(len(width)), width)
+        place = np.flatnonzero(told_of != self._column)  # of what the tree was told, among all
+        column = np.where(grown.column < 0, -1, place[grown.column])
+        told = self._ranks.told(rows)
+        return self._absent(values)[
+            conditional_tree.leaves(column, grown.threshold, grown.left, told)
+        ]
 
     @cached_property
     def _tree(self) -> ConditionalTree:
         from pellucid.maths import conditional_tree
 
-        own = self._rows[:, self._column]
-        hidden = self._spelled(own, self._column)
+        hidden = self._ranks.own[self._column]
         spread = hidden.std(axis=0)
         hidden = ((hidden - hidden.mean(axis=0)) / np.where(spread > 0, spread, 1.0))[:, spread > 0]
         if not hidden.shape[1]:
-            hidden = np.zeros((len(own), 1))
-        return conditional_tree.grow(self._told(self._rows), hidden, bucket=FEWEST)
-
-    def _told(self, rows: np.ndarray) -> np.ndarray:
-        """What the tree sees of rows: the other columns, (row, told)."""
-        others = np.delete(np.arange(self._rows.shape[1]), self._column)
-        return np.concatenate([self._spelled(rows[:, j], j) for j in others], axis=1)
-
-    def _spelled(self, values: np.ndarray, column: int) -> np.ndarray:
-        """A column as its rank and distance from the middle, or as its most frequent categories."""
-        own = self._rows[:, column]
-        own = np.sort(own[np.isfinite(own)])
-        if self._named[column]:
-            codes, counts = np.unique(own, return_counts=True)
-            frequent = codes[np.argsort(-counts, kind="stable")[:SPELLED]]
-            return (values[:, None] == frequent).astype(np.float64)
-        if not len(own):
-            return np.zeros((len(values), 2))
-        ends = [np.searchsorted(own, values, side=side) for side in ("left", "right")]
-        rank = np.where(np.isfinite(values), (ends[0] + ends[1]) / (2 * len(own)), 0.5)
-        return np.stack([rank, np.abs(rank - 0.5)], axis=1)
+            hidden = np.zeros((len(self._rows), 1))
+        others = [each for j, each in enumerate(self._ranks.own) if j != self._column]
+        return conditional_tree.grow(np.concatenate(others, axis=1), hidden, bucket=FEWEST)
 
     def _absent(self, values: np.ndarray) -> np.ndarray:
         """Which values lie outside which leaf, (node, value)."""
@@ -128,7 +170,7 @@ class Subgroups:
         """Which rows lie near which value, (row, value)."""
         own = self._rows[:, self._column]
         same = own[:, None] == values
-        if self._named[self._column]:
+        if self._ranks.named[self._column]:
             return same.astype(np.float64)
         rank = np.empty(len(own))
         order = np.argsort(own, kind="stable")

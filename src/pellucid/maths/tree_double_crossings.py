@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pellucid.maths.tree_crossings import mark, tests_inside
 from pellucid.maths.tree_paths import Floats, Forest, Ints, fast
-from pellucid.maths.tree_profiles import Plan, goes_left, in_order
+from pellucid.maths.tree_walks import Plan, goes_left, in_order
 
 BLOCK = 8192
 """Crossings that one thread takes at a time."""
@@ -58,7 +59,8 @@ def double_crossings(
         found = np.zeros((len(row[some]), len(forest.base)))
         first = np.searchsorted(cell[some], np.arange(low[0].shape[1] * wide + 1))
         here = np.ascontiguousarray(codes[:, row[some]])
-        _cross(ready.tested, ready.owner, ready.arrays, here, first, ends, found)
+        shape = ready.tested, ready.owner, ready.parent
+        _cross(shape, ready.arrays, here, first, ends, found)
         return found
 
     change = np.empty((len(row), len(forest.base)))
@@ -67,46 +69,69 @@ def double_crossings(
 
 
 @fast
-def _cross(trees, owner, arrays, codes, first, ends, change):  # type: ignore[no-untyped-def]
+def _cross(shape, arrays, codes, first, ends, change):  # type: ignore[no-untyped-def]
     """Add what each tree with tests inside both gaps of a cell says of its crossings."""
-    root, output, value = arrays[0], arrays[1], arrays[4]
-    one = np.empty(ends[0].shape[1], dtype=np.bool_)
-    two = np.empty(ends[1].shape[1], dtype=np.bool_)
+    trees, owner, parent = shape
+    root, output, value, wide = arrays[0], arrays[1], arrays[4], ends[1].shape[1]
+    leads = np.zeros(len(owner), dtype=np.bool_)  # to the upper of two tests inside the gaps
     for tree in trees:
         last = root[tree + 1] if tree + 1 < len(root) else len(owner)
-        _split(root[tree], last, 0, owner, arrays, ends[0], ends[2], one)
-        _split(root[tree], last, 1, owner, arrays, ends[1], ends[3], two)
-        for gap in np.flatnonzero(one):
-            for other in np.flatnonzero(two):
-                cell = gap * len(two) + other
-                for step in range(first[cell], first[cell + 1]):
-                    a, b, c, d = _corners(root[tree], owner, arrays, codes, step, ends, gap, other)
-                    if a != b or c != d:
-                        for w in range(value.shape[1]):
-                            twice = (value[d, w] - value[c, w]) - (value[b, w] - value[a, w])
-                            change[step, output[tree] + w] += twice
+        one = tests_inside(root[tree], last, 0, owner, arrays, ends[0], ends[2])
+        two = tests_inside(root[tree], last, 1, owner, arrays, ends[1], ends[3])
+        meetings = _meetings(one, two, wide, parent)
+        start = 0
+        while start < len(meetings):
+            cell, end = meetings[start, 0], start
+            while end < len(meetings) and meetings[end, 0] == cell:
+                mark(meetings[end, 1], parent, leads, True)
+                end += 1
+            gap, other = cell // wide, cell % wide
+            for step in range(first[cell], first[cell + 1]):
+                node = _parting(root[tree], owner, arrays, codes, step, ends, gap, other, leads)
+                if node >= 0:
+                    a, b, c, d = _corners(node, owner, arrays, codes, step, ends, gap, other)
+                    for w in range(value.shape[1]):
+                        twice = (value[d, w] - value[c, w]) - (value[b, w] - value[a, w])
+                        change[step, output[tree] + w] += twice
+            for place in range(start, end):
+                mark(meetings[place, 1], parent, leads, False)
+            start = end
 
 
 @fast
-def _split(start, last, player, owner, arrays, low, high, split):  # type: ignore[no-untyped-def]
-    """Inside which gaps of a player a tree has a test."""
-    slot, cut, missing_code, table_start, table = arrays[5:]
-    split[:] = False
-    for node in range(start, last):
-        if owner[node] == player:
-            test = cut[node], missing_code[node], table_start[node], table
-            for gap in range(len(split)):
-                before = goes_left(low[slot[node], gap], *test)
-                split[gap] |= before != goes_left(high[slot[node], gap], *test)
+def _meetings(one, two, wide, parent):  # type: ignore[no-untyped-def]
+    """The cells (in order) with a test inside either gap, one below the other: (cell, the upper
+    test); only there do two players act together."""
+    count, found = 0, np.empty((64, 2), dtype=np.int64)
+    for node, gap in one:
+        for below, other in two:
+            upper = np.int64(-1)
+            if _is_above(node, below, parent):
+                upper = node
+            elif _is_above(below, node, parent):
+                upper = below
+            if upper >= 0:
+                if count == len(found):
+                    found = np.concatenate((found, found))
+                found[count, 0], found[count, 1] = gap * wide + other, upper
+                count += 1
+    return found[np.argsort(found[:count, 0])]
 
 
 @fast
-def _corners(node, owner, arrays, codes, row, ends, gap, other):  # type: ignore[no-untyped-def]
-    """Where a row ends at the corners of a cell: before and beyond the other gap, with its own
-    player before its gap, and the same beyond. Four times 0 where the players do not meet."""
+def _is_above(upper, node, parent):  # type: ignore[no-untyped-def]
+    while node >= 0 and node != upper:
+        node = parent[node]
+    return node == upper
+
+
+@fast
+def _parting(node, owner, arrays, codes, row, ends, gap, other, leads):  # type: ignore[no-untyped-def]
+    """The test at which the sides of a gap part first for a row; -1 where its players do not meet
+    below."""
     left, right, slot, cut = arrays[2], arrays[3], arrays[5], arrays[6]
     missing_code, table_start, table = arrays[7], arrays[8], arrays[9]
-    while left[node] >= 0:
+    while leads[node]:
         test = cut[node], missing_code[node], table_start[node], table
         player = owner[node]
         if player < 0:
@@ -114,14 +139,19 @@ def _corners(node, owner, arrays, codes, row, ends, gap, other):  # type: ignore
         elif player == 0:
             goes = goes_left(ends[0][slot[node], gap], *test)
             if goes != goes_left(ends[2][slot[node], gap], *test):
-                break
+                return node
         else:
             goes = goes_left(ends[1][slot[node], other], *test)
             if goes != goes_left(ends[3][slot[node], other], *test):
-                break
+                return node
         node = left[node] if goes else right[node]
-    if left[node] < 0:
-        return 0, 0, 0, 0
+    return -1
+
+
+@fast
+def _corners(node, owner, arrays, codes, row, ends, gap, other):  # type: ignore[no-untyped-def]
+    """Where a row ends below a test at the corners of a cell: before and beyond the other gap, with
+    its own player before its gap, and the same beyond."""
     low, beyond = (ends[0], ends[2]), (ends[1], ends[3])
     return (
         _leaf(node, owner, arrays, codes, row, low[0], gap, beyond[0], other),

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid.maths.tree_paths import Floats, Forest, Ints, fast
-from pellucid.maths.tree_profiles import Plan, Steps, goes_left, players_on_path
+from pellucid.maths.tree_profiles import Steps
+from pellucid.maths.tree_walks import Plan, goes_left, players_on_path
 
 PLAYER_BITS = 20
 """An entry of the walk holds 1 + each failing player in so many bits, above those of the row."""
@@ -67,8 +68,25 @@ def joint(
     pure = []
     for place, (j, k) in enumerate(pairs):
         surface = cells[first[place] : first[place + 1]].reshape(sizes[j], sizes[k], outputs)
-        pure.append(np.cumsum(np.cumsum(surface, axis=0), axis=1) / rows)
+        _sum_up(surface, rows)
+        pure.append(surface)
     return single / rows, pure
+
+
+@fast
+def _sum_up(surface, rows):  # type: ignore[no-untyped-def]
+    """Corners (point, point, output) to the running sums along both axes, for each row."""
+    for k in range(surface.shape[2]):
+        for j in range(surface.shape[1]):
+            surface[0, j, k] = surface[0, j, k] / rows
+        for i in range(1, surface.shape[0]):
+            for j in range(surface.shape[1]):
+                surface[i, j, k] = surface[i, j, k] / rows + surface[i - 1, j, k]
+        for i in range(surface.shape[0]):
+            running = 0.0
+            for j in range(surface.shape[1]):
+                running += surface[i, j, k]
+                surface[i, j, k] = running
 
 
 @fast

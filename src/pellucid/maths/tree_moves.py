@@ -1,6 +1,6 @@
 """How a forest's answer changes when a player's columns take other values, row by row.
 
-The walk is that of `tree_profiles`: one for all players, which finds the leaves that a row can
+The walk is that of `tree_walks`: one for all players, which finds the leaves that a row can
 reach by a change of one of them. A move then leaves or enters a leaf as the tests of the player on
 its path say, so trees and leaves that a player cannot touch cost nothing, however many the moves.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pellucid.maths.tree_paths import Floats, Forest, Ints, fast
-from pellucid.maths.tree_profiles import (
+from pellucid.maths.tree_walks import (
     MISSING,
     ROW_BITS,
     ROW_MASK,

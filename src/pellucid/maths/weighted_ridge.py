@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+WIDE = 64
+"""Columns from which products of matrices are faster than loops over draws."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RidgeFits:
@@ -80,12 +83,15 @@ def weighted_ridge(
     middle = np.matmul(share[:, None, :], design)[:, 0]
     level = np.matmul(share[:, None, :], target)[:, 0]
     groups = 1 if redraws is None else redraws.shape[1]
-    products = _products(design, target, weight, middle, level, groups)
+    wide = design.shape[2] >= WIDE
+    products_of = _wide_products if wide else _products
+    squares_of = _wide_squares if wide else _squares
+    products = products_of(design, target, weight, middle, level, groups)
     whole, columns = products.sum(axis=1), design.shape[2]
     gram = whole[:, 1:, 1 : 1 + columns] + penalty * np.eye(columns)
     slope = np.linalg.solve(gram, whole[:, 1:, 1 + columns :])
     inverse = np.linalg.inv(gram)
-    squares = _squares(design, target, weight, share, middle, level, slope, inverse)
+    squares = squares_of(design, target, weight, share, middle, level, slope, inverse)
     if not np.isfinite(squares).all():
         raise FloatingPointError("overflow in the squares of targets")
     total, missed, alone = squares[:, :3].transpose(1, 0, 2)
@@ -110,9 +116,9 @@ def _redrawn(products: np.ndarray, redraws: np.ndarray, penalty: float) -> np.nd
     taken = np.column_stack([redraws, np.ones(len(redraws))])
     total = np.matmul(taken, products.reshape(fits, groups, known * width))
     total = total.reshape(fits, len(redraws), known, width)
-    held = penalty * np.eye(known)
-    held[0, 0] = 0.0
-    slopes = np.linalg.solve(total[..., :known] + held, total[..., known:])[:, :, 1:]
+    held = np.arange(1, known)
+    total[..., held, held] += penalty
+    slopes = np.linalg.solve(total[..., :known], total[..., known:])[:, :, 1:]
     return np.asarray(slopes.transpose(1, 0, 2, 3))
 
 
@@ -189,4 +195,52 @@ def _squares(
                 for c in range(columns):
                     off = heavy * pull[c] * sure
                     found[f, 3 + c, t] += off * off
+    return found
+
+
+def _wide_products(
+    design: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    middle: np.ndarray,
+    level: np.ndarray,
+    groups: int,
+) -> np.ndarray:
+    """As `_products`, for many columns."""
+    fits, draws, columns = design.shape
+    size = max((draws - 1) // groups, 1)
+    width = 1 + columns + target.shape[2]
+    found = np.zeros((fits, groups + 1, 1 + columns, width))
+    sides = np.ones((draws, width))
+    for f in range(fits):
+        sides[:, 1 : 1 + columns] = design[f] - middle[f]
+        sides[:, 1 + columns :] = target[f] - level[f]
+        heavy = weight[f, :, None] * sides[:, : 1 + columns]
+        for g in range(groups + 1):
+            some = slice(g * size, (g + 1) * size if g < groups else draws)
+            found[f, g] = heavy[some].T @ sides[some]
+    return found
+
+
+def _wide_squares(
+    design: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    share: np.ndarray,
+    middle: np.ndarray,
+    level: np.ndarray,
+    slope: np.ndarray,
+    inverse: np.ndarray,
+) -> np.ndarray:
+    """As `_squares`, for many columns."""
+    found = np.empty((len(design), 3 + design.shape[2], target.shape[2]))
+    for f, heavy in enumerate(weight):
+        z, left = design[f] - middle[f], target[f] - level[f]
+        pull = heavy[:, None] * (z @ inverse[f])
+        found[f, 0] = heavy @ np.square(left)
+        left -= z @ slope[f]
+        leverage = share[f] + np.einsum("dc,dc->d", pull, z)
+        sure = left / np.maximum(1.0 - leverage, 1e-9)[:, None]
+        found[f, 1], found[f, 2] = heavy @ np.square(left), heavy @ np.square(sure)
+        found[f, 3:] = np.square(pull).T @ np.square(sure)
     return found

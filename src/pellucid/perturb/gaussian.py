@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -53,8 +54,18 @@ class Gaussian:
         self.chain = self._chain(known)[self.moved]
         refuse_missing(self.name, known.seen[:, self.moved], known.rows[:, self.moved])
         self.nearness = None if self.moved.all() else Nearness(known)
-        self.correlation, self.deviation, _ = steady(self.coded(known.seen))
-        self.donors = self.coded(self.reference[0]) / self.deviation
+
+    @cached_property
+    def fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Correlation and standard deviations of the background; not before they are needed, so
+        that a plan that cannot be is refused first."""
+        correlation, deviation, _ = steady(self.coded(self.seen))
+        return correlation, deviation
+
+    @cached_property
+    def donors(self) -> np.ndarray:
+        """The background rows, in standard deviations."""
+        return np.asarray(self.coded(self.reference[0]) / self.fitted[1])
 
     def complete(self, own: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Removal.complete`."""
@@ -63,10 +74,11 @@ class Gaussian:
         number = inside[:, self.moved]
         packed, place = np.unique(np.packbits(number, axis=1), axis=0, return_inverse=True)
         kinds = np.unpackbits(packed, axis=1, count=number.shape[1]).astype(bool)
-        matrix = completion(self.correlation, kinds, self.chain)[place.reshape(-1)]
-        distance = (self.coded(own) / self.deviation)[:, None] - self.donors
+        correlation, deviation = self.fitted
+        matrix = completion(correlation, kinds, self.chain)[place.reshape(-1)]
+        distance = (self.coded(own) / deviation)[:, None] - self.donors
         completed = np.where(inside[:, None], own[:, None], rows)
-        moved = self.decoded((self.donors + distance @ matrix) * self.deviation)
+        moved = self.decoded((self.donors + distance @ matrix) * deviation)
         completed[:, :, self.moved] = np.where(number[:, None], own[:, None, self.moved], moved)
         if self.nearness is not None:
             share = share * self.nearness.weights(own, inside, rows)

@@ -32,4 +32,4 @@ class Marginal:
     def complete(self, own: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Removal.complete`."""
         rows, share = self.reference
-        return np.where(inside[:, None], own[:, None], rows), share
+        return np.where(inside, own, rows[:, None]).swapaxes(0, 1), share

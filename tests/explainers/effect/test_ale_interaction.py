@@ -275,3 +275,20 @@ def test_one_column_is_no_pair(feature):
 def test_an_unknown_column_is_named():
     with pytest.raises(UnknownName, match="Did you mean 'b'"):
         ALEInteraction(feature=("a", "B")).explain(product, normal(20))
+
+
+def test_with_categories_no_row_is_asked_about_the_same_values_twice():
+    """A row steps to the values beside its own, so of each column it takes two or three."""
+    rng = np.random.default_rng(4)
+    n = 70_000  # more steps than are asked about at once
+    place = rng.integers(0, 3, (n, 2))
+    X = pd.DataFrame(
+        {
+            "job": pd.Categorical.from_codes(place[:, 0], ["a", "b", "c"], ordered=True),
+            "town": pd.Categorical.from_codes(place[:, 1], ["d", "e", "f"], ordered=True),
+            "c": rng.normal(size=n),
+        }
+    )
+    curve = ALEInteraction(feature=("job", "town")).explain(lambda T: np.asarray(T["c"]) ** 2, X)
+    beside = np.where(place == 1, 3, 2)
+    assert curve.evaluations == n + (beside.prod(axis=1) - 1).sum()

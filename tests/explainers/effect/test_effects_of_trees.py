@@ -345,3 +345,18 @@ def test_one_row_against_a_background():
     for recipe in (RECIPES[0], RECIPES[1], RECIPES[2], RECIPES[5]):
         found, asked = both_ways(recipe, model, X.head(1), None, background=X)
         assert_alike(found, asked, 1e-9)
+
+
+@pytest.mark.parametrize("recipe", RECIPES[:3])
+def test_trees_of_hundreds_of_leaves_are_followed_through_gaps_words_and_classes(recipe):
+    """Of more leaves than a word has bits, so that rows come to subtrees that they fail to reach
+    but for one column."""
+    X, y = mixed(1200)
+    settings = {"n_estimators": 3, "num_leaves": 300, "min_child_samples": 2, "verbose": -1}
+    model = lightgbm.LGBMClassifier(
+        **settings, min_data_per_group=1, cat_smooth=1, n_jobs=1, random_state=0
+    ).fit(X, thirds(y))
+    few = X.iloc[:150]
+    with asking():
+        asked = recipe.explain(model, few, seed=0)
+    assert_alike(recipe.explain(model, few, seed=0), asked, 1e-12)

@@ -82,6 +82,14 @@ def test_the_error_is_the_scatter_over_new_rows():
     assert 0.7 < np.sqrt(np.mean(np.square(errors))) / np.std(values) < 1.4
 
 
+def test_a_share_is_in_no_unit_and_its_error_covers_the_rows_drawn():
+    X = independent(120)
+    found = HStatistic(max_background=40).explain(product, X, seed=0)
+    assert found.scale == "share of the effect"
+    assert any("40 of 120" in n and "error or band includes this" in n for n in found.notes)
+    assert HStatistic(normalised=False).explain(product, X, seed=0).scale == "raw"
+
+
 def test_every_class_has_its_own():
     X = independent(80, 3)
     y = np.digitize(X[:, 0] * X[:, 1], [-0.3, 0.3])

@@ -94,7 +94,7 @@ class ALE(Explainer):
         return most * (1 + 2 * len(chosen(question, self.feature)))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
-        rows = question.reference(self.max_background)
+        rows = question.reference(self.max_background, covered=True)
         columns = usable(question, self.feature, rows)
         moving = Moving(question, rows)
         curves = [self._curve(question, rows, moving, column) for column in columns]

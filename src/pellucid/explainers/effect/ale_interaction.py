@@ -73,10 +73,10 @@ class ALEInteraction(Explainer):
     authors' package; a note says how many, and pictures leave points without rows blank.
 
     Rows: the background, or the rows to explain where none is given, that have both values. Cost:
-    4 × rows evaluations for each pair, twice as many for each column of categories, and rows once;
-    where the model is read as trees, a check of them. The band comes from the rows' influence on
-    the surface (`pellucid.maths.accumulated_pairs`); it needs no resampling, and does not include
-    that cells were filled.
+    at most 4 × rows evaluations for each pair, 6 × with one column of categories, 8 × with two, and
+    rows once; where the model is read as trees, a check of them. The band comes from the rows'
+    influence on the surface (`pellucid.maths.accumulated_pairs`); it needs no resampling, and does
+    not include that cells were filled.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class ALEInteraction(Explainer):
         return most * (1 + 4 * len(self._pairs(chosen(question, self.feature))))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
-        rows = question.reference(self.max_background)
+        rows = question.reference(self.max_background, covered=True)
         pairs = self._pairs(usable(question, self.feature, rows))
         moving = Moving(question, rows)
         found = tuple(self._surface(question, rows, moving, pair) for pair in pairs)
@@ -200,19 +200,20 @@ def _differences(
     corners = np.stack([*(ends[i] for i in (0, 2, 0, 3, 1, 2, 1, 3))], axis=1).reshape(-1, 4, 2)
     if moving.adds_up:
         return moving.crossed_twice(pair, row, (one.gap[met[0]], two.gap[met[1]]), corners)
-    found = []
+    order, found = np.argsort(row, kind="stable"), []  # moves of a row together: some are the same
     for some in slices(len(row), MOVES):
-        said = moving.outputs(pair, row[some], corners[some])
+        said = moving.outputs(pair, row[order[some]], corners[order[some]])
         twice = double_difference(said)
         found.append(np.where(np.abs(twice) > NOTHING * np.abs(said).max(), twice, 0.0))
-    return np.concatenate(found)
+    return np.concatenate(found)[np.argsort(order)]
 
 
 def _lost(question: Question, pair: tuple[int, int], lost: int, rows: int) -> tuple[str, ...]:
     if not lost:
         return ()
-    names = " and ".join(question.table.names[column] for column in pair)
-    return (f"{lost} of {rows} rows lack a value of {names} and are left out.",)
+    names = " or ".join(question.table.names[column] for column in pair)
+    lack, are = ("lacks", "is") if lost == 1 else ("lack", "are")
+    return (f"{lost} of {rows} rows {lack} a value of {names} and {are} left out.",)
 
 
 def _filled(votes: np.ndarray) -> tuple[str, ...]:

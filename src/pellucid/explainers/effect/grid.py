@@ -126,13 +126,14 @@ def grids(question: Question, feature: Features, rows: np.ndarray, points: int) 
     points of which rows will be forced."""
     schema = question.table.schema
     named = np.array([meaning.kind == "categorical" for meaning in schema.values()])
+    columns = usable(question, feature, rows)
     found = []
-    for column in usable(question, feature, rows):
+    for column, alike in zip(columns, Subgroups.of(rows, columns, named), strict=True):
         values = rows[np.isfinite(rows[:, column]), column]
         labelled = schema[question.table.names[column]].kind in LABELLED
         codes = np.unique(values) if labelled else quantile_grid(values, points)
         made = grid(question, column, codes, rows[:, column])
-        found.append(replace(made, subgroups=Subgroups(rows, column, named)))
+        found.append(replace(made, subgroups=alike))
     return found
 
 

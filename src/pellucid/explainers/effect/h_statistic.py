@@ -29,6 +29,9 @@ BY_TREES, BY_ASKING = 2000, 50
 DRAWS, DRAWN = 24, 200
 """Resamples for the error, and most rows of each."""
 
+SHARE = "share of the effect"
+"""What a normalised value is measured in."""
+
 NOTHING = 1e-10
 """An effect smaller than this part of the output is rounding."""
 
@@ -94,6 +97,8 @@ class HStatistic(Explainer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "feature", checked_features(self.feature))
         whole_number("max_background", self.max_background, 2, optional=True)
+        if self.normalised:
+            object.__setattr__(self, "measures", SHARE)
         if self.kind not in KINDS:
             raise InvalidSetting("kind says what is measured", got=repr(self.kind), allowed=KINDS)
         if not isinstance(self.normalised, bool):
@@ -137,7 +142,8 @@ class HStatistic(Explainer):
         given = question.reference(None)
         route = tree_route(question, given)
         by_trees = route is not None and route.adds_up
-        rows = question.reference(self.max_background or (BY_TREES if by_trees else BY_ASKING))
+        most = self.max_background or (BY_TREES if by_trees else BY_ASKING)
+        rows = question.reference(most, covered=True)
         if route is None or not by_trees:
             return AskedEffects(question=question, rows=rows, columns=columns), len(rows)
         return TreeEffects(route=replace(route, rows=rows), columns=columns), len(rows)

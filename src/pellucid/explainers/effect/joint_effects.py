@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.engine.work import slices
 from pellucid.explainers.effect.tree_route import TreeRoute
 from pellucid.explainers.question import Question
-from pellucid.maths.tree_profiles import Plan
+from pellucid.maths.tree_walks import Plan
 
 CELLS = 2**24
 """Most cells of surfaces that are held at once."""
@@ -167,7 +167,7 @@ class TreeEffects:
         return _centred(self.route.way(self.route.sums[selection]), 0)
 
     def _seen(self, selection: np.ndarray) -> Seen:
-        from pellucid.maths import tree_profiles
+        from pellucid.maths import tree_walks
 
         route = self.route
         codes = np.ascontiguousarray(route.codes[:, selection])
@@ -178,7 +178,7 @@ class TreeEffects:
             _, first, place = np.unique(own, return_index=True, return_inverse=True)
             points.append(codes[:, first])
             places.append(place)
-        plan = tree_profiles.plan(route.trees, route.origin, self.columns)
+        plan = tree_walks.plan(route.trees, route.origin, self.columns)
         return Seen(plan=plan, points=points, place=places, codes=codes)
 
     def _surfaces(self, seen: Seen, pairs: Sequence[Pair]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -93,7 +93,7 @@ class PartialDependence(Explainer):
         return most * self.points * len(chosen(question, self.feature))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
-        rows = question.reference(self.max_background)
+        rows = question.reference(self.max_background, covered=True)
         found = grids(question, self.feature, rows, self.points)
         outputs = means(question, rows, [(each.column, each.codes) for each in found])
         wide = special.stdtrit(len(rows) - 1, 0.975) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0

@@ -74,7 +74,7 @@ class PartialDependenceImportance(Explainer):
         return most * self.points * len(chosen(question, self.feature))
 
     def compute(self, question: Question) -> Attribution:
-        rows = question.reference(self.max_background)
+        rows = question.reference(self.max_background, covered=True)
         columns = chosen(question, self.feature)
         value = np.zeros((len(columns), len(question.columns)))
         error = np.zeros_like(value)

@@ -130,8 +130,8 @@ class Moving:
 
         Notes
         -----
-        Cost: moves × repeats evaluations, and rows once, for no row is asked about itself again;
-        where the model is read as trees, a check on one move.
+        Cost: moves × repeats evaluations, and rows once, for no row is asked about itself again,
+        nor twice with the same codes; where the model is read as trees, a check on one move.
         """
         if self._route is not None:
             said = np.concatenate([said for _, said in self._route.moved(columns, row, codes)])
@@ -142,7 +142,8 @@ class Moving:
         outputs = self.own[which]
         changed = np.any(asked[:, list(columns)] != self._rows[which][:, list(columns)], axis=1)
         if changed.any():
-            outputs[changed] = self._question.predict(asked[changed])
+            first, place = _different(which[changed], asked[changed][:, list(columns)])
+            outputs[changed] = self._question.predict(asked[changed][first])[place]
         return outputs.reshape(*codes.shape[:2], -1)
 
     def _moved(self, columns: Sequence[int], row: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -150,6 +151,18 @@ class Moving:
         found = np.repeat(self._rows[row], codes.shape[1], axis=0)
         found[:, list(columns)] = codes.reshape(len(found), -1)
         return found
+
+
+def _different(row: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+    """One of each moves (move, column) of a row that are the same, and the place of all moves."""
+    if np.bincount(row).max() <= 4:  # the corners of one cell
+        return slice(None), slice(None)
+    number = row
+    for column in codes.T:
+        known, code = np.unique(column, return_inverse=True)
+        number = number * len(known) + code
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    return first, place
 
 
 def double_difference(outputs: np.ndarray) -> np.ndarray:

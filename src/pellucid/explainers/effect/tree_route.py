@@ -90,10 +90,10 @@ class TreeRoute:
         values : list of array of shape (point, output, row)
             For each grid.
         """
-        from pellucid.maths import tree_profiles
+        from pellucid.maths import tree_profiles, tree_walks
 
         columns = [column for column, _ in grids]
-        ready = tree_profiles.plan(self.trees, self.origin, columns)
+        ready = tree_walks.plan(self.trees, self.origin, columns)
         points = [self.forced(column, codes) for column, codes in grids]
         steps = tree_profiles.curve_steps(ready, points)
         blocks = tree_profiles.curves(
@@ -123,9 +123,9 @@ class TreeRoute:
         moves : slice
         values : array of shape (move, repeat, output)
         """
-        from pellucid.maths import tree_moves, tree_profiles
+        from pellucid.maths import tree_moves, tree_walks
 
-        ready = tree_profiles.plan(self.trees, np.where(np.isin(self.origin, columns), 0, 1), [0])
+        ready = tree_walks.plan(self.trees, np.where(np.isin(self.origin, columns), 0, 1), [0])
         own = self.sums[row]
         start = self.codes if np.array_equal(row, np.arange(len(self.rows))) else self.codes[:, row]
         taken = []
@@ -165,7 +165,7 @@ class TreeRoute:
             The column's codes before and beyond each gap.
         """
         from pellucid.maths.tree_crossings import crossings
-        from pellucid.maths.tree_profiles import plan
+        from pellucid.maths.tree_walks import plan
 
         ready = plan(self.trees, self.origin, [column])
         low, high = (self.forced(column, side) for side in sides)
@@ -185,7 +185,7 @@ class TreeRoute:
         """Double differences of the prediction, (crossing, output), as `crossed` for two columns,
         with the codes (2, gap) on the sides of the gaps of each."""
         from pellucid.maths.tree_double_crossings import double_crossings
-        from pellucid.maths.tree_profiles import plan
+        from pellucid.maths.tree_walks import plan
 
         ready = plan(self.trees, self.origin, list(columns))
         first, second = (
@@ -221,12 +221,12 @@ class TreeRoute:
         rows : slice
         values : array of shape (set, output, row, repeat)
         """
-        from pellucid.maths import tree_moves, tree_profiles
+        from pellucid.maths import tree_moves, tree_walks
 
         owner = np.full(len(self.question.table.names), len(sets))
         for number_, columns in enumerate(sets):
             owner[columns] = number_
-        ready = tree_profiles.plan(self.trees, owner[self.origin], range(len(sets)))
+        ready = tree_walks.plan(self.trees, owner[self.origin], range(len(sets)))
         holder = owner[self.origin[self.trees.coding.column]]
         used = [(which, np.flatnonzero(holder == which)) for which in range(len(sets))]
         repeats = len(given[0])

@@ -95,7 +95,8 @@ class VarianceInteraction(Explainer):
         route = tree_route(question, question.reference(None))
         if route is not None and not route.adds_up:
             route = None
-        rows = question.reference(self.max_background or (BY_TREES if route else BY_ASKING))
+        most = self.max_background or (BY_TREES if route else BY_ASKING)
+        rows = question.reference(most, covered=True)
         self._check_pairs(usable(question, self.feature, rows), by_trees=route is not None)
         found = grids(question, self.feature, rows, self.points)
         if route is None:
@@ -177,9 +178,9 @@ def _table(question: Question, rows: np.ndarray, first: Grid, second: Grid) -> n
 
 def _by_trees(route: TreeRoute, found: Sequence[Grid]) -> Surfaces:
     """From the trees, but for a constant, which the spread does not see."""
-    from pellucid.maths import tree_joint, tree_profiles
+    from pellucid.maths import tree_joint, tree_profiles, tree_walks
 
-    ready = tree_profiles.plan(route.trees, route.origin, [each.column for each in found])
+    ready = tree_walks.plan(route.trees, route.origin, [each.column for each in found])
     steps = tree_profiles.curve_steps(ready, [route.forced(g.column, g.codes) for g in found])
     pairs = list(combinations(range(len(found)), 2))
 
