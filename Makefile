@@ -42,9 +42,9 @@ $(VENV)/bench: $(VENV)/test
 	@touch $@
 
 # Peers that hold other libraries back live in an environment of their own.
-$(PEERS)/made:
+$(PEERS)/made: Makefile
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet anchor-exp dalex lime scikit-learn
+	$(PEERS)/bin/python -m pip install --quiet alibi anchor-exp dalex lime scikit-learn
 	@touch $@
 
 .PHONY: chromium

@@ -183,7 +183,6 @@ WRONG = {
     "none.parquet": (EmptyData, "no rows"),
     "cut.parquet": (UnreadableFile, "damaged"),
     "cut.arrow": (UnreadableFile, "damaged"),
-    "?.txt": (UnreadableFile, "only where they are Parquet"),
 }
 
 
@@ -192,8 +191,6 @@ def test_what_is_no_table_is_told(tmp_path, name) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "header.csv").write_text("a,b\n")
-    (tmp_path / "1.txt").write_text("a\n1\n")
-    (tmp_path / "2.txt").write_text("a\n1\n")
     table = pa.table({"a": np.arange(3000.0)})
     pq.write_table(table.slice(0, 0), tmp_path / "none.parquet")
     pq.write_table(table, tmp_path / "cut.parquet")
@@ -204,3 +201,38 @@ def test_what_is_no_table_is_told(tmp_path, name) -> None:
     with pytest.raises(PellucidError, match=words) as told:
         open_source(tmp_path / name, tmp_path / "copy")
     assert isinstance(told.value, kind)
+
+
+def text_files(folder: Path, *texts: str) -> str:
+    for number, text in enumerate(texts):
+        (folder / f"{number}.csv").write_text(text)
+    return str(folder / "*.csv")
+
+
+def test_text_files_of_one_pattern_are_one_table_in_the_order_of_their_names(tmp_path) -> None:
+    pattern = text_files(tmp_path, "a,b,c\n1,x,\n2,y,\n", "b,a,c\nz,2.5,7\n", "a,b,c\n4,,8\n")
+    (tmp_path / "3.csv").write_bytes(gzip.compress(b"c,b,a\n9,w,5\n"))
+    source = open_source(pattern, tmp_path / "copy")
+    assert whole(source).to_pydict() == {
+        "a": [1.0, 2.0, 2.5, 4.0, 5.0],
+        "b": ["x", "y", "z", None, "w"],
+        "c": [None, None, 7, 8, 9],
+    }
+    assert source.rows == 5
+    assert sorted(p.name for p in (tmp_path / "copy").iterdir()) == [
+        "staged.json", "staged.parquet"
+    ]  # fmt: skip
+    again = open_source(pattern, tmp_path / "copy")
+    assert again.identity == source.identity
+    (tmp_path / "1.csv").write_text("b,a,c\nz,2.5,6\n")
+    assert open_source(pattern, tmp_path / "copy").identity != source.identity
+
+
+def test_text_files_that_do_not_belong_together_are_refused(tmp_path) -> None:
+    pattern = text_files(tmp_path, "a,b\n1,2\n", "a,c\n1,2\n")
+    with pytest.raises(ColumnMismatch, match=r"1\.csv has other columns than 0\.csv"):
+        open_source(pattern, tmp_path / "copy")
+    pattern = text_files(tmp_path, "a,b\n1,2\n", "a,b\n1,much\n")
+    with pytest.raises(WrongType, match=r"'b' has another type in 1\.csv"):
+        open_source(pattern, tmp_path / "copy")
+    assert not list((tmp_path / "copy").glob(".*"))

@@ -175,3 +175,21 @@ def test_all_methods_start_from_the_same_background() -> None:
     found = pel.compare(model, X[:10], background=X, methods=["exact_shap", "linear_shap"], seed=0)
     assert [s.value for s in found.sel(group="exact_shap ~ linear_shap")] == pytest.approx([1] * 4)
     assert any("same 100 of 400" in note for note in found.notes)
+
+
+def test_without_a_background_the_rows_given_are_that_of_every_method() -> None:
+    """Trees then have no reference of their own: both methods share the same exact values."""
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=150)
+    X = pd.DataFrame({"a": a, "b": a + 0.1 * rng.normal(size=150), "c": rng.normal(size=150)})
+    model = RandomForestClassifier(10, random_state=0).fit(X, a + X["c"] > 0)
+    path_dependent = pel.explain(model, X, method="tree_shap", scale="probability").values
+    exact = pel.explain(model, X, method="exact_shap", scale="probability").values
+    assert np.abs(path_dependent - exact).max() > 0.05
+    found = pel.compare(
+        model, X, methods=["tree_shap", "exact_shap"], scale="probability", rows=20, seed=0
+    )
+    assert [s.value for s in found.sel(group="tree_shap ~ exact_shap")] == pytest.approx([1] * 4)
+    assert any("No background was given" in note for note in found.notes)
+    assert any("same 100 of 150" in note for note in found.notes)
+    assert not any("path-dependent" in note for note in found.notes)

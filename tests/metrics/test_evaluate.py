@@ -341,3 +341,15 @@ def test_rows_of_categories_alone_cannot_be_changed_a_little() -> None:
     scores = judge(att, model, rows, background=None)
     assert "no column holds numbers" in scores["stability"].text
     assert scores.ok
+
+
+def test_it_says_so_where_features_are_replaced_from_other_rows_than_were_explained(att) -> None:
+    def said(found):
+        return [note for note in found.notes if "values of other rows" in note]
+
+    assert not said(judge(att))
+    assert "not the one" in said(judge(att, background=BACKGROUND + 1.0))[0]
+    assert "was not given" in said(judge(att, background=None))[0]
+    without = Brute().explain(MODEL, X)
+    assert not said(judge(without, background=None))
+    assert "without a background" in said(judge(without))[0]

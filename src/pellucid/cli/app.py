@@ -131,11 +131,13 @@ def explain(
     data: options.LongData,
     output: options.Shares,
     method: options.Method = None,
+    settings: options.MethodSettings = None,
     target: options.LeftOut = None,
     background: options.Background = None,
     class_: options.Class = None,
     scale: options.Scale = "auto",
     budget: options.Budget = None,
+    tolerance: options.Tolerance = None,
     id: options.Id = None,
     top: options.Top = None,
     float32: options.Float32 = False,
@@ -167,9 +169,10 @@ def explain(
     run_explain(
         model, data, output,
         Asked(
-            method=method, target=target, background=background, class_=class_, scale=scale,
-            budget=budget, max_seconds=max_seconds, max_evaluations=max_evaluations, check=check,
-            trust=trust, seed=seed, json=json,
+            method=method, settings=tuple(settings or ()), target=target, background=background,
+            class_=class_, scale=scale, budget=budget, tolerance=tolerance,
+            max_seconds=max_seconds, max_evaluations=max_evaluations, check=check, trust=trust,
+            seed=seed, json=json,
         ),
         Streamed(
             id=tuple(id or ()), top=top, float32=float32, summaries=tuple(summary or ()),
@@ -253,14 +256,18 @@ def compare(
 @app.command(epilog="Example: pellucid methods model.json --json")
 def methods(
     model: options.AnyModel = None,
+    method: options.OneMethod = None,
     scale: options.Scale = "auto",
     trust: options.Trust = False,
     json: options.Json = False,
 ) -> None:
-    """List methods: which fit a model, what each needs and costs."""
-    from pellucid.cli.methods import run_methods
+    """List methods: which fit a model, what each needs and costs; or tell one method's settings."""
+    from pellucid.cli.methods import run_methods, tell_method
 
-    run_methods(model, scale, trust, json)
+    if method is None:
+        run_methods(model, scale, trust, json)
+    else:
+        tell_method(method, json)
 
 
 @app.command(epilog="Example: pellucid show shares.pel --row 17 -o why.svg")

@@ -19,6 +19,7 @@ from pellucid.cli.inputs import (
     rows_from,
     target_hint,
 )
+from pellucid.cli.method import method_from
 from pellucid.cli.stream import Streamed, is_folder, run_streamed
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import BudgetExceeded, InvalidSetting
@@ -48,11 +49,13 @@ class Asked:
     """What the command was given about the explanation itself; see `options`."""
 
     method: str | None
+    settings: tuple[str, ...]
     target: str | None
     background: Path | None
     class_: str | None
     scale: str
     budget: int | None
+    tolerance: float | None
     max_seconds: float | None
     max_evaluations: int | None
     check: bool
@@ -89,7 +92,8 @@ def run_whole(model: Path, data: Path, output: Path, asked: Asked) -> None:
     }
     with target_hint(asked.target):
         question = ask(fitted, table, **settings)
-    recipe = method_for(question, asked.method, asked.budget)
+    method = method_from(asked.method, asked.settings)
+    recipe = method_for(question, method, asked.budget, asked.tolerance)
     if type(recipe).__module__.startswith(EFFECTS):
         raise _not_by_row(recipe)
     parts, stopped = _in_parts(question, recipe)

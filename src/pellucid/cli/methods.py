@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json as jsonlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ from typing import Any
 from pellucid.cli.inputs import model_from
 from pellucid.core import registry
 from pellucid.explainers import choose
+
+SETTINGS = re.compile(r"^Parameters\n-+\n(.*?)(?=\n\n\w+\n---|\Z)", re.DOTALL | re.MULTILINE)
+"""The part of a recipe's documentation on its settings."""
 
 WIDTH = 180
 """Characters of a line that is not written to a terminal: each method has one."""
@@ -41,6 +46,20 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
             style=style,
         )
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def tell_method(name: str, json: bool) -> None:
+    """What one method does, and its settings with what they mean."""
+    recipe = choose.recipe_named(name)
+    told = inspect.getdoc(type(recipe)) or ""
+    meant = SETTINGS.search(told)
+    if json:
+        facts = {"method": name, "settings": recipe.params(), "about": told}
+        print(jsonlib.dumps({"schema": 1, **facts}, indent=2))
+        return
+    print(f"{name}: {told.splitlines()[0]}")
+    print(f"By default: {recipe!r}\n")
+    print(meant.group(1) if meant else "It has no settings.")
 
 
 def _fitting(model: Path, scale: str, trust: bool) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ LongData = Annotated[
         metavar="DATA",
         readable=False,
         show_default=False,
-        help="A table of any length: CSV, Parquet or Arrow; a folder or 'pattern*' of Parquet.",
+        help="A table of any length: CSV, Parquet or Arrow; a folder of Parquet; a 'pattern*'.",
     ),
 ]
 Saved = Annotated[Path, _file("A saved explanation (.pel).")]
@@ -143,6 +143,18 @@ Method = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="See pellucid methods; by default the best that fits."),
 ]
+MethodSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method, such as removal=gaussian; see pellucid methods --method "
+        "NAME. Can be repeated.",
+    ),
+]
+OneMethod = Annotated[
+    str | None, typer.Option("--method", metavar="NAME", help="Tell the settings of this one.")
+]
 Kind = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="bar, beeswarm, waterfall, dependence, heatmap, curve …"),
@@ -160,6 +172,14 @@ Drawn = Annotated[
 
 Budget = Annotated[
     int | None, typer.Option(metavar="N", help="Coalitions for each row, for sampling methods.")
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T",
+        help="For sampling methods: stop when every value is certain (95 %) to ± T; --budget is "
+        "then the most.",
+    ),
 ]
 MaxSeconds = Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")]
 MaxEvaluations = Annotated[

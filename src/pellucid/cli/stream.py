@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.cli.app import Exit, say
 from pellucid.cli.inputs import background_from, model_from, target_hint
+from pellucid.cli.method import method_from
 from pellucid.core.errors import InvalidSetting, PellucidError, UnknownName
 from pellucid.explainers.streamed.compared import SUMMARIES, Fairness
 from pellucid.explainers.streamed.inspect import status
@@ -68,12 +69,13 @@ def run_streamed(model: Path, data: Path, output: Path, asked: Asked, streamed: 
                 fitted,
                 data,
                 output,
-                method=asked.method,
+                method=method_from(asked.method, asked.settings),
                 background=background_from(asked.background, asked.target),
                 y=asked.target,
                 target=asked.class_,
                 scale=asked.scale,
                 budget=asked.budget,
+                tolerance=asked.tolerance,
                 seed=asked.seed,
                 id=streamed.id,
                 top=streamed.top,

@@ -68,6 +68,8 @@ def read_frame(X: Any, names: Sequence[str] | None = None) -> Read:
         return _mapping(X)
     if isinstance(X, (list, tuple)):
         return _records(X)
+    if type(X).__module__.partition(".")[0] == "pandas" and type(X).__name__ == "DataFrame":
+        return _pandas(X)
     return _dataframe(X)
 
 
@@ -120,15 +122,27 @@ def _eager(frame: nw.DataFrame[Any]) -> Read:
 
 def _pandas(table: Any) -> Read:
     _refuse_empty(table.shape)
+    names = tuple(map(str, table.columns.tolist()))
     return Read(
         kind="pandas",
-        names=tuple(map(str, table.columns)),
-        columns=tuple(_pandas_column(str(name), column) for name, column in table.items()),
+        names=names,
+        columns=_pandas_columns(table, names),
         dtypes=(None,) * table.shape[1],
         rows=_row_labels(table.index),
         labels=table.columns,
         index=table.index,
     )
+
+
+def _pandas_columns(table: Any, names: tuple[str, ...]) -> tuple[Encoded, ...]:
+    """All columns; those of one type of number as one array, which is much quicker."""
+    dtypes = table.dtypes.tolist()
+    first = dtypes[0]
+    if isinstance(first, np.dtype) and first.kind in "iuf" and dtypes.count(first) == len(dtypes):
+        values = table.to_numpy()
+        return tuple(encode_numpy(name, values[:, j]) for j, name in enumerate(names))
+    given = zip(names, table.items(), strict=True)
+    return tuple(_pandas_column(name, column) for name, (_, column) in given)
 
 
 def _row_labels(index: Any) -> npt.NDArray[Any]:

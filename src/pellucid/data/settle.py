@@ -6,6 +6,7 @@ found in the values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -98,10 +99,12 @@ def _column(
     like: Column | None,
     categories: tuple[Category, ...],
 ) -> Column:
-    start = like or Column(name=name, kind=kind)
     integer = kind == "numeric" and (like.integer and _whole(found) if like else found.integer)
     properties = {"integer": integer, **said, "kind": kind, "categories": categories}
-    return replace(start, **properties)
+    if like is None:
+        return Column(name=name, **properties)
+    unchanged = all(getattr(like, key) == value for key, value in properties.items())
+    return like if unchanged else replace(like, **properties)
 
 
 def _whole(found: Encoded) -> bool:
@@ -196,15 +199,17 @@ def _refuse_other_type(name: str, new: tuple[Category, ...], wanted: tuple[Categ
 def _refuse_outside(
     column: Column, codes: FloatArray, rows: npt.NDArray[Any], *, whole_said: bool
 ) -> None:
-    checks = (
-        (column.kind == "boolean", ~np.isin(codes, (0, 1)), "0 or 1, True or False"),
-        (whole_said and column.integer, np.floor(codes) != codes, "whole numbers"),
-        (column.low is not None, ~(codes >= (column.low or 0)), f"at least {column.low}"),
-        (column.high is not None, ~(codes <= (column.high or 0)), f"at most {column.high}"),
+    checks: tuple[tuple[bool, Callable[[], npt.NDArray[np.bool_]], str], ...] = (
+        (column.kind == "boolean", lambda: ~np.isin(codes, (0, 1)), "0 or 1, True or False"),
+        (whole_said and column.integer, lambda: np.floor(codes) != codes, "whole numbers"),
+        (column.low is not None, lambda: ~(codes >= (column.low or 0)), f"at least {column.low}"),
+        (column.high is not None, lambda: ~(codes <= (column.high or 0)), f"at most {column.high}"),
     )
     for applies, outside, allowed in checks:
-        wrong = outside & ~np.isnan(codes)
-        if applies and wrong.any():
+        if not applies:
+            continue
+        wrong = outside() & ~np.isnan(codes)
+        if wrong.any():
             raise InvalidData(
                 f"Column {column.name!r} holds values outside what is allowed",
                 got=f"{_some(np.unique(codes[wrong]).tolist())} in {rows_named(rows, wrong)}",

@@ -46,6 +46,16 @@ def table_bytes(columns: Mapping[str, Any], metadata: Mapping[str, str]) -> byte
     return bytes(sink.getvalue())
 
 
+def names_at(place: np.ndarray, names: Sequence[str]) -> pa.FixedSizeListArray:
+    """The names at places (sample, k), as a column of lists of length `k`."""
+    import pyarrow as pa
+
+    flat = pa.array(np.ascontiguousarray(place).ravel())
+    return pa.FixedSizeListArray.from_arrays(
+        pa.DictionaryArray.from_arrays(flat, pa.array(names, pa.string())), place.shape[1]
+    )
+
+
 def _column(values: Any) -> Any:
     import pyarrow as pa
 
@@ -67,7 +77,10 @@ def _repeating(table: pa.Table) -> list[str]:
             values = column.chunk(0).to_numpy()
             if len(values) and values[0] == values[-1] and (values == values[0]).all():
                 found.append(name)
-        elif not pa.types.is_fixed_size_list(column.type) and not pa.types.is_integer(column.type):
+        elif pa.types.is_fixed_size_list(column.type):
+            if not pa.types.is_primitive(column.type.value_type):
+                found.append(f"{name}.list.element")
+        elif not pa.types.is_integer(column.type):
             found.append(name)
     return found
 

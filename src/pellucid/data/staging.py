@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pellucid.core.errors import EmptyData, UnreadableFile
+from pellucid.core.errors import ColumnMismatch, EmptyData, UnreadableFile, WrongType
 from pellucid.core.files import replacing
 from pellucid.data.delimited import FORMATS, MISSING, _header, _parse, decoded
 from pellucid.data.files import ARROW, FEATHER_1, GZIP, STREAM, parse_table
@@ -52,6 +52,66 @@ def stage(path: Path, target: Path) -> tuple[str, ...]:
         stage_batches(iter(table.to_batches()), target)
         return notes
     return _stage_text(path, called, target)
+
+
+def stage_all(paths: Sequence[Path], target: Path) -> tuple[str, ...]:
+    """Write several files, in order, as one table; returns what must be noted.
+
+    Each is read by itself; then a column gets the narrowest type that holds all of them.
+
+    Raises
+    ------
+    ColumnMismatch, WrongType
+        If they have other columns, or a column is text in some of them only.
+    """
+    import pyarrow.parquet as pq
+
+    pieces = [target.with_name(f".piece-{i:06d}.parquet") for i in range(len(paths))]
+    try:
+        notes = [note for given in zip(paths, pieces, strict=True) for note in stage(*given)]
+        schemas = [pq.read_schema(piece) for piece in pieces]
+        types = dict(zip(schemas[0].names, schemas[0].types, strict=True))
+        for path, schema in zip(paths, schemas, strict=True):
+            _widen(types, schema, path.name, paths[0].name)
+        stage_batches(_as_one(pieces, types), target)
+    finally:
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+    return tuple(dict.fromkeys(notes))
+
+
+def _widen(types: dict[str, pa.DataType], schema: pa.Schema, name: str, first: str) -> None:
+    """Widen the types so that they hold those of one more file."""
+    import pyarrow as pa
+
+    if set(schema.names) != set(types):
+        other = sorted(set(schema.names) ^ set(types))
+        raise ColumnMismatch(
+            f"{name} has other columns than {first}", got=other, fix="Leave the file out"
+        )
+    for column, kind in zip(schema.names, schema.types, strict=True):
+        known = types[column]
+        wide = _wider(known, kind)
+        if pa.types.is_string(wide) and not all(
+            pa.types.is_string(each) or pa.types.is_null(each) for each in (known, kind)
+        ):
+            raise WrongType(
+                f"Column {column!r} has another type in {name} than in the files before it",
+                got=str(kind),
+                allowed=str(known),
+            )
+        types[column] = wide
+
+
+def _as_one(pieces: Sequence[Path], types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(list(types.items()))
+    for piece in pieces:
+        with pq.ParquetFile(piece) as file:
+            for batch in file.iter_batches(columns=list(types), use_threads=False):
+                yield batch.select(list(types)).cast(schema)
 
 
 def stage_batches(batches: Iterator[pa.RecordBatch], target: Path) -> tuple[str, ...]:

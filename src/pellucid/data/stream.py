@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from pellucid.core.errors import ColumnMismatch, EmptyData, UnknownName, UnreadableFile, WrongType
 from pellucid.core.files import replacing
-from pellucid.data.staging import GROUP_CELLS, stage, stage_batches
+from pellucid.data.staging import GROUP_CELLS, stage, stage_all, stage_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -172,8 +172,8 @@ def open_source(X: Any, folder: Path) -> Source:
     Parameters
     ----------
     X : path, glob pattern, pyarrow Dataset, RecordBatchReader or Table
-        A Parquet file, a folder or a pattern of them, a CSV or TSV file (also gzipped), an Arrow
-        or Feather file.
+        A Parquet file or a folder of them, a CSV or TSV file (also gzipped), an Arrow or Feather
+        file, or a pattern of such files.
     folder : Path
         Where a copy in Parquet is put, if one is needed; it is used again if the input is the
         same.
@@ -191,14 +191,10 @@ def open_source(X: Any, folder: Path) -> Source:
         return _from_arrow(X, folder)
     paths = _paths(Path(X))
     if not is_parquet(paths[0]):
-        if len(paths) > 1:
-            raise UnreadableFile(
-                "Several files are one table only where they are Parquet",
-                got=paths[0].name,
-                fix="Give one file, or write them as Parquet",
-            )
-        identity = {"files": [_identity(paths[0])]}
-        return _staged(lambda target: stage(paths[0], target), folder, identity)
+        identity = {"files": [_identity(path) for path in paths]}
+        if len(paths) == 1:
+            return _staged(lambda target: stage(paths[0], target), folder, identity)
+        return _staged(lambda target: stage_all(paths, target), folder, identity)
     return _parquet(paths, folder)
 
 
@@ -239,7 +235,10 @@ def _paths(given: Path) -> list[Path]:
         inside = sorted(given.rglob("*.parquet"))
         shown = [p for p in inside if not p.relative_to(given).as_posix().startswith((".", "_"))]
         if not shown:
-            raise UnreadableFile(f"The directory {given} holds no Parquet files")
+            raise UnreadableFile(
+                f"The directory {given} holds no Parquet files",
+                fix="For others give a pattern in quotation marks, such as 'folder/*.csv'",
+            )
         return shown
     if given.exists() or not any(sign in str(given) for sign in PATTERN):
         return [given]

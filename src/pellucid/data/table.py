@@ -303,10 +303,13 @@ def _build(
 
 
 def _frame(read: Read, natives: list[Native], order: list[int]) -> Frame:
+    labels = read.labels
+    if labels is not None and order != sorted(order):
+        labels = labels[order]
     return Frame(
         kind=read.kind,
         columns=tuple(natives),
-        labels=None if read.labels is None else read.labels[order],
+        labels=labels,
         index=read.index,
         uniform=one_number_type(read.kind, natives),
         remake=read.remake,

@@ -180,6 +180,10 @@ def compare(
 def _few(question: Question, rows: int) -> Question:
     """The question about at most `rows` of its rows, all methods against the same reference."""
     n, known = len(question.table), question.background
+    if known is None and n > 1:
+        known = question.table
+        question = replace(question, background=known)
+        question.note("No background was given: all methods start from the rows given.")
     if known is not None and len(known) > REFERENCE:
         drawn = generator(question.seed, "reference compared")
         index = np.sort(drawn.choice(len(known), REFERENCE, replace=False))

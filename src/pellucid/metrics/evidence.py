@@ -28,9 +28,9 @@ class Repeat(Question):
 
     first: Question
 
-    def reference(self, most: int | None) -> np.ndarray:
+    def reference(self, most: int | None, *, covered: bool = False) -> np.ndarray:
         """The reference rows of the first question."""
-        return self.first.reference(most)
+        return self.first.reference(most, covered=covered)
 
 
 def repeat(

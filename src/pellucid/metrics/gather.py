@@ -21,6 +21,10 @@ from pellucid.metrics.evidence import Evidence, repeat
 OUTPUT_AXES = ("class", "output")
 PREDICTED = "predicted class"
 
+OTHER = (
+    "Agreement and deletion replace features by values of other rows than the explanation did: {}."
+)
+
 SAME = 1e-6
 """Largest relative difference between predictions of one model: rounding of float32."""
 
@@ -60,6 +64,9 @@ def gather(
     first = question
     if attribution.provenance.background_fingerprint is None:
         first = replace(question, background=None)
+    other = _other_reference(attribution, first)
+    if other or (question.background is not None and first.background is None):
+        first.note(OTHER.format(other or "it was explained without a background"))
     cost = attribution.evaluations / len(question.table)
     question, attribution = _some(question, attribution, rows, seed)
     return each_output(
@@ -67,7 +74,7 @@ def gather(
         attribution,
         recipe=recipe,
         first=first,
-        unrepeatable=unrepeatable or _other_reference(attribution, first),
+        unrepeatable=unrepeatable or other,
         cost=cost,
         seed=seed,
     )

@@ -87,6 +87,7 @@ def test_the_strongest_and_the_rest_add_up(desk, whole, tmp_path) -> None:
     found = pd.read_parquet(tmp_path / "out" / "data")
     order = np.argsort(-np.abs(whole.values), axis=1, kind="stable")[:, :2]
     np.testing.assert_array_equal(np.stack(found["top_idx"]), order)
+    np.testing.assert_array_equal(np.stack(found["top_name"]), np.array(whole.features)[order])
     top = np.stack(found["top_phi"])
     np.testing.assert_array_equal(top, np.take_along_axis(whole.values, order, axis=1))
     total = found["rest"] + top.sum(axis=1) + whole.base[0]

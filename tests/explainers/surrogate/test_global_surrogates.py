@@ -2,10 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.tree import DecisionTreeRegressor
 
+import pellucid as pel
 from pellucid.core.errors import EmptyData, InvalidSetting
 from pellucid.explainers.surrogate.rule_list import RuleList
 from pellucid.explainers.surrogate.surrogate_tree import SurrogateTree
@@ -164,3 +166,66 @@ def test_a_wrong_setting_is_refused():
     for wrong in ({"rules": 0}, {"length": 0}, {"bins": 1}):
         with pytest.raises(InvalidSetting, match=next(iter(wrong))):
             RuleList(**wrong)
+
+
+def answered(found, X, probability):
+    """For each rule the mean probability of what it answers, over the rows it learnt from."""
+    _, decides = said(found, X)
+    return [probability[decides == place].mean(axis=0) for place in range(len(found))]
+
+
+def leaning(T):
+    """Three classes whose chances are known: cooks are 2, who has no b is 0, others mostly 1."""
+    cook = np.asarray(T["job"]) == "cook"
+    gone = np.isnan(np.asarray(T["b"], dtype=float))
+    first = np.where(gone, 0.7, 0.1)
+    last = np.where(cook, 0.9, 0.2) * (1 - first)
+    return np.column_stack([first, 1 - first - last, last])
+
+
+def against_one(T):
+    """Two classes: the last of `leaning`, and the others."""
+    chances = leaning(T)
+    return np.column_stack([chances[:, :2].sum(axis=1), chances[:, 2]])
+
+
+@BOTH
+@pytest.mark.parametrize("target", [None, 0, 1])
+def test_a_number_beside_one_of_two_classes_is_of_that_class(recipe, target):
+    X = table()
+    found = recipe.explain(against_one, X, target=target, seed=0)
+    assert {rule.prediction for rule in found} == {0, 1}
+    for rule, mean in zip(found, answered(found, X, against_one(X)), strict=True):
+        assert rule.value == pytest.approx(mean[rule.prediction], abs=0.05)
+        assert rule.value > 0.5
+    assert all("probability of" not in text for text in pictured(found))
+
+
+@BOTH
+def test_of_one_of_three_classes_the_others_get_what_is_left(recipe):
+    X = table()
+    found = recipe.explain(leaning, X, target=2, seed=0)
+    assert {rule.prediction for rule in found} == {2, "not 2"}
+    for rule, mean in zip(found, answered(found, X, leaning(X)), strict=True):
+        own = mean[2] if rule.prediction == 2 else 1 - mean[2]
+        assert rule.value == pytest.approx(own, abs=0.05)
+
+
+@BOTH
+def test_log_odds_turn_with_the_class_and_are_silent_of_not_this_one(recipe):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    two = LogisticRegression(max_iter=500).fit(X, y == 1)
+    for target in (None, False, True):
+        found = recipe.explain(two, X, target=target, scale="logit", seed=0)
+        assert all(rule.value > 0 for rule in found)
+    three = GradientBoostingClassifier(n_estimators=5, random_state=0).fit(X, y)
+    found = recipe.explain(three, X, target=1, scale="logit", seed=0)
+    for rule in found:
+        assert np.isnan(rule.value) == (rule.prediction == "not 1")
+    assert any(text.endswith("→ not 1") for text in pictured(found))
+
+
+def pictured(found):
+    """The rules as a picture words them."""
+    spec = pel.show(found).to_dict()
+    return [row["text"].replace("\n", " ") for row in spec["data"]["values"]]

@@ -41,6 +41,7 @@ def explain_table(
     target: Any = None,
     scale: str = "auto",
     budget: int | None = None,
+    tolerance: float | None = None,
     seed: int | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
@@ -66,10 +67,11 @@ def explain_table(
     model : object
         As for `pellucid.explain`.
     source : path, glob pattern, pyarrow Dataset, RecordBatchReader or Table
-        Parquet (a file, a folder, a pattern), CSV or TSV (also gzipped), Arrow or Feather.
+        Parquet (a file, a folder), CSV or TSV (also gzipped), Arrow or Feather; or a pattern of
+        such files, in the order of their names.
     output : path
         A ``.parquet`` file, or a folder: then the parts stay apart, and receipts beside them.
-    method, background, target, scale, budget, groups, schema, batch_size
+    method, background, target, scale, budget, tolerance, groups, schema, batch_size
         As for `pellucid.explain`. A method that needs a reference and is given no background uses
         10 000 rows drawn from the whole table.
     y : str, optional
@@ -139,7 +141,9 @@ def explain_table(
         if not features:
             raise EmptyData("No column is left to be a feature", got=rows.names)
         layout = Layout(id=ids, top=top, dtype=dtype)
-        setting = settled(model, background, rows, features, layout, asked, method, budget)
+        setting = settled(
+            model, background, rows, features, layout, asked, method, budget, tolerance
+        )
         setting = counting(cut(setting, part_rows), tuple(summaries), y)
         setting = planned(setting, place.folder, known)
         return run(setting, place, crew, engine, max_seconds, progress)

@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidData, InvalidSetting
-from pellucid.data.shares_file import table_bytes
+from pellucid.data.shares_file import names_at, table_bytes
 from pellucid.data.stream import Reader, Source, Span, length
 from pellucid.data.table import Table
 from pellucid.engine.ledger import Ledger, Receipt
@@ -143,12 +143,12 @@ class PartQuestion(Question):
     first: Question | None
     lean: bool
 
-    def reference(self, most: int | None) -> np.ndarray:
+    def reference(self, most: int | None, *, covered: bool = False) -> np.ndarray:
         """The same reference rows for every part."""
         if self.first is None:
             raise NeedsReference
         drawn = replace(self.first, notes=[])
-        rows = drawn.reference(most)
+        rows = drawn.reference(most, covered=covered)
         self.drawn |= drawn.drawn
         for sentence in drawn.notes:
             self.note(sentence)
@@ -276,7 +276,9 @@ class Runner:
         flat["prediction"] = shares.output.astype(dtype).ravel()
         values = np.moveaxis(shares.values, 2, 1).reshape(-1, shares.values.shape[1])
         if layout.top is not None:
-            return flat | _top(values, min(layout.top, values.shape[1]), dtype)
+            return flat | _top(
+                values, min(layout.top, values.shape[1]), dtype, question.player_names
+            )
         flat["base"] = shares.base.astype(dtype).ravel()
         error = np.broadcast_to(shares.error, shares.values.shape).max(axis=1)
         flat["error"] = error.astype(dtype).ravel()
@@ -313,13 +315,16 @@ def free_name(feature: str, taken: Mapping[str, Any]) -> str:
     return name
 
 
-def _top(values: np.ndarray, count: int, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
+def _top(
+    values: np.ndarray, count: int, dtype: np.dtype[Any], names: Sequence[str]
+) -> dict[str, Any]:
     from pellucid.maths.strongest import strongest
 
     place, value, rest = strongest(np.ascontiguousarray(values), count)
     small = np.int16 if values.shape[1] <= np.iinfo(np.int16).max else np.int32
     return {
         "top_idx": place.astype(small),
+        "top_name": names_at(place.astype(small), [str(name) for name in names]),
         "top_phi": value.astype(dtype),
         "rest": rest.astype(dtype),
     }

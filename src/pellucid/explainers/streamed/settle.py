@@ -47,6 +47,7 @@ EFFECTS = "pellucid.explainers.effect."
 def settled(
     model: Any, background: Any, source: Source, features: tuple[str, ...], layout: Layout,
     asked: dict[str, Any], method: str | Explainer | None, budget: int | None,
+    tolerance: float | None = None,
 ) -> Setting:  # fmt: skip
     """The setting once the method is chosen and has answered for the first row."""
     first = source.parts(min(source.rows, MOST_ROWS["reads"]))[:1]
@@ -57,7 +58,7 @@ def settled(
     )  # fmt: skip
     runner = Runner(setting)
     setting = replace(setting, known=runner.question.model)
-    recipe = method_for(runner.question, method, budget)
+    recipe = method_for(runner.question, method, budget, tolerance)
     _refuse_unfit(recipe, runner.question)
     setting = replace(setting, recipe=recipe)
     try:

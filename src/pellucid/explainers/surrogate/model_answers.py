@@ -74,8 +74,18 @@ class Answers:
         return self.labels[int(answer)] if self.labels else float(answer)
 
     def value(self, answer: float, outputs: np.ndarray) -> float:
-        """The explained output behind an answer, from outputs of shape (output,)."""
-        return float(outputs[int(answer) if self.question.many else 0])
+        """The output of the class answered, or the number, from outputs of shape (output,).
+
+        NaN for all classes but one where the scale does not tell it.
+        """
+        if not self.labels or self.question.many:
+            return float(outputs[int(answer) if self.labels else 0])
+        explained = 0 if self.question.complement else 1
+        if int(answer) == explained:
+            return float(outputs[0])
+        if self.question.scale == "probability":
+            return 1.0 - float(outputs[0])
+        return -float(outputs[0]) if len(self.question.model.classes or ()) == 2 else float("nan")
 
     def within(self, answers: np.ndarray, asked: float | None) -> float | None:
         """How far numbers may lie apart and count as one answer: as asked, or half their spread."""
