@@ -307,7 +307,7 @@ def measured(X: np.ndarray, y: np.ndarray, trees: int, turns: int, quick: bool) 
             yield from replaced(name, model, read, X, 1000, 1)
     name = "XGBoost, depth 6"
     yield from two_threads(name, found[name][1], X, turns)
-    yield from front_door(X, y, 8 if quick else 40)
+    yield from front_door(X, y, 8 if quick else 20)
     if not quick:
         yield from woodelf(*found[name][:2], X)
         yield from first_calls()

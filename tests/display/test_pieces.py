@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from pellucid.core.errors import InvalidData
+from pellucid.data.protected import may_be_protected
 from pellucid.display.pieces.overlay import overlay, png
 from pellucid.display.pieces.page import style
 from pellucid.display.pieces.table import table
 from pellucid.display.pieces.token_strip import token_strip
 from pellucid.display.pieces.tree import Node, tree
-from pellucid.display.report.trust import _protected
 
 VOID = {"img", "br", "meta"}
 
@@ -194,11 +194,11 @@ def test_pieces_fetch_nothing_and_the_style_comes_once_if_wished():
     "name", ["age", "Age", "age_years", "customerAge", "sex", "foreign_worker"]
 )
 def test_a_column_that_may_stand_for_a_protected_group_is_known(name: str) -> None:
-    assert _protected(name)
+    assert may_be_protected(name)
 
 
 @pytest.mark.parametrize(
     "name", ["mortgage", "average_rooms", "housing_median_age", "vehicleAge", "usage", "embrace"]
 )
 def test_a_column_that_only_sounds_like_one_is_left_alone(name: str) -> None:
-    assert not _protected(name)
+    assert not may_be_protected(name)

@@ -164,3 +164,30 @@ def test_it_is_noted_where_the_rows_stand_on_the_good_side(
     for rows, said in ((good, True), (bad, False)):
         found = pel.reason_codes(model, rows, reference=X, resamples=0)
         assert any("better output" in note for note in found.notes) == said
+
+
+def test_a_value_that_is_the_usual_one_is_not_called_unusual() -> None:
+    X = pd.DataFrame({"debt": [0.0, 1.0, 1.0, 1.0, 5.0], "job": ["a", "b", "b", "b", "c"]})
+
+    def both(rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(np.minimum(rows["debt"], 1) + (rows["job"] == "b"), dtype=float)
+
+    found = pel.reason_codes(both, X.iloc[[1, 4]], reference=X, resamples=0)
+    assert found.text(0) == "1. job: b, as is usual (+0.4 raw)\n2. debt: 1, as is usual (+0.2 raw)"
+    assert found.text(1) == "1. debt: 5, usually 1 (+0.2 raw)"
+    picture = str(pel.show(found, row=1).to_dict())
+    assert "b, as is usual" in picture
+
+
+def test_a_reason_that_may_be_a_protected_group_is_said() -> None:
+    X, _ = applicants()
+    X = X.rename(columns={"colour": "sex"})
+
+    def unfair(X: pd.DataFrame) -> np.ndarray:
+        return (3 * X["debt"] + X["sex"]).to_numpy()
+
+    row = X.iloc[:1].assign(debt=2.0, sex=3.0)
+    found = pel.reason_codes(unfair, row, reference=X)
+    assert any(note.startswith("Among the reasons: sex, which may") for note in found.notes)
+    fair = pel.reason_codes(risk, row, reference=X)
+    assert not any("protected" in note for note in fair.notes)

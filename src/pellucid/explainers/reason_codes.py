@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.core.reasons import Reasons
+from pellucid.data.protected import may_be_protected
 from pellucid.data.schema import Schema
 from pellucid.data.table import Table, describe
 from pellucid.engine.work import BATCH_ROWS
@@ -141,6 +142,7 @@ def reason_codes(
     found = _answer(recipe, question)
     _look_at_sides(question, found, adverse)
     places = _order(SIDES[adverse] * found.values, k)
+    _look_at_protected(question, places)
     return _reasons(question, found, places, SIDES[adverse], _stability(
         recipe, question, places, SIDES[adverse], resamples
     ))  # fmt: skip
@@ -188,6 +190,17 @@ def _look_at_sides(question: Question, found: Attribution, adverse: str) -> None
         f"on average, with adverse={adverse!r}: if they were decided against, exchange adverse= or "
         "give target=."
     )
+
+
+def _look_at_protected(question: Question, places: np.ndarray) -> None:
+    """Note reasons that may stand for a protected group."""
+    named = [question.player_names[i] for i in np.unique(places[places >= 0])]
+    held = [name for name in named if may_be_protected(name)]
+    if held:
+        question.note(
+            f"Among the reasons: {', '.join(held)}, which may stand for a protected group. Lending "
+            "law may forbid it as a reason, and the model to use it."
+        )
 
 
 def _exact(question: Question) -> Explainer:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid.data.protected import may_be_protected
 from pellucid.display.charts import agreement
 from pellucid.display.report.blocks import WIDE, Block, Figure, Finding, Findings, Section, table
 from pellucid.display.report.facts import Facts
 from pellucid.display.report.origin import together
 from pellucid.display.words import capital, counted, listed, metric_name, sentence
-
-PROTECTED = ("gender", "ethnic", "religion", "nationality", "native_country", "marital",
-             "personal_status", "foreign", "disab", "pregnan")  # fmt: skip
-"""Parts of column names that often stand for a protected group."""
-
-WHOLE_WORDS = {"age", "sex", "race"}
-"""The same, where they are whole words: a mortgage is no age."""
-
-OF_THINGS = {"account", "building", "car", "company", "house", "housing", "property", "vehicle"}
-"""What has an age and is nobody's."""
 
 NEVER = {
     "Not as a cause": "A share says what the model counted, not what would happen in the world if "
@@ -109,17 +99,10 @@ def _second_opinion(facts: Facts) -> tuple[Figure, ...]:
     )
 
 
-def _protected(name: str) -> bool:
-    """Whether a column may stand for a protected group, by its name."""
-    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
-    whole = bool(words & WHOLE_WORDS) and not words & OF_THINGS
-    return whole or any(part in name.lower() for part in PROTECTED)
-
-
 def limits(facts: Facts) -> Section:
     """What the report must not be used for, in general and for this data."""
     particular = []
-    names = [name for name in facts.table.names if _protected(name)]
+    names = [name for name in facts.table.names if may_be_protected(name)]
     if names:
         particular.append(
             f"The model sees {listed(names)}, which may stand for protected groups. This report "
