@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
@@ -42,3 +44,17 @@ def test_what_cannot_be_streamed_is_said(
         pel.explain(model, pd.read_parquet(path), output=tmp_path / "x.parquet")
     with pytest.raises(InvalidSetting, match="max_seconds"):
         pel.explain(model, path, output=tmp_path / "x.parquet", max_evaluations=5)
+
+
+def test_a_tolerance_holds_for_streamed_tables_too(
+    table: tuple[RandomForestRegressor, Path], tmp_path: Path
+) -> None:
+    model, path = table
+    X = pd.read_parquet(path)
+    settings = {"method": "kernel_shap", "background": X[:20], "budget": 8, "seed": 0}
+    whole = pel.explain(model, X, tolerance=9.0, **settings)
+    pel.explain(model, path, output=tmp_path / "a.parquet", tolerance=9.0, **settings)
+    written = pd.read_parquet(tmp_path / "a.parquet")
+    assert written[list("abc")].to_numpy() == pytest.approx(whole.values, abs=1e-12)
+    said = pq.read_schema(tmp_path / "a.parquet").metadata[b"pellucid"]
+    assert json.loads(said)["params"]["tolerance"] == 9.0

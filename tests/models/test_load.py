@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from pellucid.core.errors import UnreadableFile, UntrustedFile
+from pellucid.core.errors import CannotExplain, UnreadableFile, UntrustedFile
 from pellucid.models import file_kinds
 from pellucid.models.as_model import as_model
 from pellucid.models.load import describe_file, load_model
@@ -403,3 +403,12 @@ def test_catboost_files_are_data_and_come_back_whole(kind, tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(UnreadableFile):
         load_model(path)
+
+
+def test_what_load_model_returns_is_taken_as_the_model(tmp_path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump(FOREST, path)
+    pair = load_model(path, trust=True)
+    assert as_model(pair).fingerprint() == as_model(pair[0]).fingerprint()
+    with pytest.raises(CannotExplain, match="tuple"):
+        as_model((FOREST, "model.skops"))

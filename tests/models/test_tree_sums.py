@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pellucid.core.errors import InvalidSetting
 from pellucid.models.tree_sums import Part, total
 from pellucid.models.trees import Tree, Trees
 
@@ -59,3 +62,11 @@ def test_a_moved_cut_sends_every_number_the_same_way(way: str, cut: float) -> No
     rows = near(cut)[:, None]
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(both.predict(rows), own.predict(rows))
+
+
+def test_trees_that_share_nodes_are_refused() -> None:
+    trees = stump(0.5)
+    with pytest.raises(InvalidSetting, match="node 0 reached in several ways"):
+        replace(trees, root=np.zeros(2, np.int32), output=np.zeros(2, np.int32))
+    with pytest.raises(InvalidSetting, match="node 1 reached in several ways"):
+        replace(trees, right=trees.left)

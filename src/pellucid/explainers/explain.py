@@ -125,8 +125,10 @@ def explain(
         "schema": schema, "seed": seed, "batch_size": batch_size, "max_seconds": max_seconds,
     }  # fmt: skip
     if is_long(X) or output is not None:
-        _streamable(X, output, max_evaluations, tolerance)
-        streamed: dict[str, Any] = {"y": y, "budget": budget, "workers": workers}
+        _streamable(X, output, max_evaluations)
+        streamed: dict[str, Any] = {
+            "y": y, "budget": budget, "tolerance": tolerance, "workers": workers
+        }  # fmt: skip
         assert output is not None
         return explain_table(
             model, X, output, method=method, progress=progress, **streamed, **asked
@@ -136,7 +138,7 @@ def explain(
     return recipe.answer(question, progress=progress)
 
 
-def _streamable(X: Any, output: Any, max_evaluations: int | None, tolerance: float | None) -> None:
+def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
     from pellucid.explainers.streamed.job import is_long
 
     if not is_long(X):
@@ -153,11 +155,6 @@ def _streamable(X: Any, output: Any, max_evaluations: int | None, tolerance: flo
         )
     if max_evaluations is not None:
         raise InvalidSetting("max_evaluations is not for streamed tables", fix="Give max_seconds=")
-    if tolerance is not None:
-        raise InvalidSetting(
-            "tolerance is a setting of the method for streamed tables",
-            fix="Give method=, such as KernelSHAP(tolerance=0.01)",
-        )
 
 
 def method_for(

@@ -120,7 +120,8 @@ class Explainer(Recipe, ABC):
                 found = self.compute(question)
         made = question.provenance(self.name(), self.params())
         if self.measures is not None:
-            made = replace(made, scale=self.measures, target=None)
+            whole = self.measures == "loss"  # the whole model is judged, whatever the target
+            made = replace(made, scale=self.measures, target=None if whole else made.target)
         if isinstance(found, tuple):
             return tuple(_made(each, made) for each in found)
         return _made(found, made)

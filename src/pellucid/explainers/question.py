@@ -22,6 +22,7 @@ from pellucid.data.schema import Schema
 from pellucid.data.table import Table
 from pellucid.engine.work import BATCH_ROWS, Work
 from pellucid.explainers.players import Players
+from pellucid.explainers.tried import Told, tried
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
 
@@ -63,6 +64,8 @@ class Question:
         What a reader must know about the answer.
     drawn : bool
         Whether random numbers were drawn.
+    told : Told or None
+        What the model has said already; it serves where it answers this very question.
     """
 
     model: Model
@@ -79,6 +82,7 @@ class Question:
     playing: Players
     notes: list[str] = field(default_factory=list)
     drawn: bool = False
+    told: Told | None = None
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
         """The explained outputs, shape (row, output), for coded rows."""
@@ -121,7 +125,16 @@ class Question:
     @cached_property
     def output(self) -> np.ndarray:
         """The model's own prediction for the explained rows, shape (sample, output)."""
-        return self.predict(self.table.codes)
+        told = self.told
+        if told is None or not told.whole or self._differs(told):
+            return self.predict(self.table.codes)
+        self.work.spend(len(self.table))
+        self.work.advance(len(self.table))
+        return self.level(told.values[:, self.columns])
+
+    def _differs(self, told: Told) -> bool:
+        same = told.model is self.model and told.table is self.table
+        return not same or told.scale != self.scale
 
     def level(self, raw: np.ndarray) -> np.ndarray:
         """Predictions of the model, said for the explained class."""
@@ -133,8 +146,10 @@ class Question:
         """Shares of the model's prediction, said for the explained class."""
         return -raw if self.complement else raw
 
-    def reference(self, most: int | None) -> np.ndarray:
+    def reference(self, most: int | None, *, covered: bool = False) -> np.ndarray:
         """Coded background rows, at most `most` of them; every cut is noted.
+
+        Where the error or the band of the answer is that of drawing rows, it is `covered`.
 
         Raises
         ------
@@ -156,8 +171,9 @@ class Question:
             return rows
         chosen = self.rng("background").choice(len(rows), most, replace=False)
         self.note(
-            f"{most} of {len(rows)} {whose} were drawn at random (seed {self.seed}) to bound "
-            "the cost; the error does not include this choice."
+            f"{most:,} of {len(rows):,} {whose} were drawn at random (seed {self.seed}) to bound "
+            f"the cost; the {'error or band includes' if covered else 'error does not include'} "
+            "this choice."
         )
         return rows[np.sort(chosen)]
 
@@ -293,13 +309,14 @@ def ask(
         names=_names_for(X, adapter),
         own_order=True,
     )
-    if reference is not None:
+    if reference is not None and reference.schema != table.schema:
         reference = Table.of(reference, like=table)
-        adapter.check(reference.native())
-    arranged = adapter.check(table.native())  # a bare function shows only now what it answers
+    work = Work(batch_size=batch_size, limit=max_evaluations, seconds=max_seconds)
+    arranged = adapter.greet(table.native())  # a bare function shows only now what it answers
     chosen = _scale(adapter, scale)
+    told = tried(adapter, table, reference, chosen, work)
     notes = [*adapter.notes_on(chosen), *arranged, *table.notes, *_constant(table)]
-    columns, labels, complement = _outputs(adapter, table, chosen, target)
+    columns, labels, complement = _outputs(adapter, told.values.shape[1], target)
     return Question(
         model=adapter,
         table=table,
@@ -310,10 +327,11 @@ def ask(
         labels=labels,
         complement=complement,
         seed=resolve_seed(seed),
-        work=Work(batch_size=batch_size, limit=max_evaluations, seconds=max_seconds),
+        work=work,
         threads=_threads(threads),
         playing=Players.among(table.names, groups),
         notes=notes,
+        told=told,
     )
 
 
@@ -346,10 +364,8 @@ def _scale(model: Model, scale: str) -> str:
     return scale
 
 
-def _outputs(
-    model: Model, table: Table, scale: str, target: Any
-) -> tuple[list[int], tuple[Label, ...], bool]:
-    width = _width(model, table, scale)
+def _outputs(model: Model, width: int, target: Any) -> tuple[list[int], tuple[Label, ...], bool]:
+    """Which of the model's outputs are explained, their names, and whether as the other class."""
     if model.task != "classification" or model.classes is None:
         if target is None:
             return list(range(width)), tuple(range(width)), False
@@ -373,13 +389,6 @@ def _outputs(
     if width > 1:
         return [place], (target,), False
     return [0], (target,), place == 0 and len(classes) == 2
-
-
-def _width(model: Model, table: Table, scale: str) -> int:
-    """How many outputs there are; the model is asked only where its classes do not tell."""
-    if model.classes is not None and (scale == "probability" or len(model.classes) == 2):
-        return 1 if len(model.classes) == 2 else len(model.classes)
-    return model.predict(table.take([0]).native(), scale).shape[1]
 
 
 def _answers(y: Any, rows: int) -> np.ndarray:

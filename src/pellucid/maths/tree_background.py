@@ -34,15 +34,18 @@ def shapley(program, table, output, value, trees, own, other, rule, limits, phi)
     """
     rows, behind = own.shape[1], other.shape[1]
     share = np.full((1, behind), 1.0 / behind)
+    none, one = np.int64(0), np.int64(1)
     for tree in range(trees[0], trees[1]):
         tests = program.first[tree + 1] - program.first[tree]
         if not tests or not rows:
             continue
         gain = phi[output[tree] : output[tree] + value.shape[1]]
-        work = pair_values(program, table, tree, value, own, (0, 1), other, share, rule[2], gain)
+        work = pair_values(
+            program, table, tree, value, own, (none, one), other, share, rule[2], gain
+        )
         bits = _affordable(program, tree, limits[1])
         if work * rows < _tables_work(program, tree, rows, behind, bits):
-            rest = 1, rows
+            rest = one, rows
             pair_values(program, table, tree, value, own, rest, other, share, rule[2], gain)
         else:
             most = min(limits[0], bits), bits
@@ -55,7 +58,7 @@ def weighted(program, table, output, value, trees, own, other, share, gains, phi
     for tree in range(trees[0], trees[1]):
         if program.first[tree + 1] > program.first[tree]:
             gain = phi[output[tree] : output[tree] + value.shape[1]]
-            everyone = 0, own.shape[1]
+            everyone = np.int64(0), own.shape[1]
             pair_values(program, table, tree, value, own, everyone, other, share, gains, gain)
 
 
@@ -94,7 +97,7 @@ def _by_tables(program, table, tree, value, own, other, share, rule, limits, gai
     """Add one tree's values for all rows but the first to gain (width, player, sample)."""
     first = program.first[tree]
     units, players = _units(program, tree, limits)
-    behind = passes(program, table, tree, other, 0, other.shape[1])
+    behind = passes(program, table, tree, other, np.int64(0), other.shape[1])
     tables = _tables(program, first, units, players, value, behind, share, rule)
     for begin in range(1, own.shape[1], BLOCK):
         rows = min(BLOCK, own.shape[1] - begin)
@@ -128,7 +131,7 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
         tests, bits = size[node - first], program.tests[node].known + size[node - first]
         if bits <= limits[0] or (tests == 1 and bits <= limits[1]):
             found = _subtree_players(program, node, tests, players[count])
-            units[count] = node, 0, tests, bits, found, start
+            _write(units, count, (node, np.int64(0), tests, bits, found, start))
             start += found << bits
             count, node = count + 1, node + tests
             continue
@@ -136,7 +139,7 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
             if (program.tests[node].right if side else program.tests[node].left) < 0:
                 found = path_players(program, node, players[count])
                 own = start if found <= limits[1] else -1
-                units[count] = node, side, 0, found, found, own
+                _write(units, count, (node, side, np.int64(0), found, found, own))
                 start += found << found if own >= 0 else 0
                 count += 1
         node += 1
@@ -144,9 +147,15 @@ def _units(program, tree, limits):  # type: ignore[no-untyped-def]
 
 
 @fast
+def _write(units, count, unit):  # type: ignore[no-untyped-def]
+    for place in range(len(unit)):
+        units[count, place] = unit[place]
+
+
+@fast
 def _subtree_players(program, node, tests, into):  # type: ignore[no-untyped-def]
     """Players on the path to a node, then new ones in its subtree; returns how many."""
-    count = path_players(program, program.tests[node].parent, into)
+    count = path_players(program, np.int64(program.tests[node].parent), into)
     for below in range(node, node + tests):
         if _position(into, count, program.tests[below].player) == count:
             into[count] = program.tests[below].player
@@ -242,7 +251,8 @@ def _look_up(program, first, unit, players, tables, goes, part):  # type: ignore
     if tests == 0:
         patterns(program, first, node, unit[1], goes, index)
     else:
-        patterns(program, first, program.tests[node].parent, program.tests[node].side, goes, index)
+        above, way = program.tests[node].parent, program.tests[node].side
+        patterns(program, first, np.int64(above), np.int64(way), goes, index)
         for q in range(tests):
             line, place = goes[node - first + q], program.tests[node].known + q
             for b in range(rows):

@@ -81,7 +81,8 @@ def leaf_table(players, histogram, times, weights, into):  # type: ignore[no-unt
     into[:players, :size] = 0.0
     for k in range(order):
         t, weight = times[order, k], weights[order, k]
-        chance[:] = histogram[:size]
+        for a in range(size):
+            chance[a] = histogram[a]
         for j in range(players):
             step = 1 << j
             for start in range(0, size, 2 * step):

@@ -29,7 +29,8 @@ def pair_values(program, table, tree, value, own, rows, other, share, gains, gai
     """
     depth, width, behind = program.tree_depth[tree], value.shape[1], other.shape[1]
     lists = np.empty((depth + 1) * behind + 1, dtype=np.int32)  # of background rows
-    lists[:behind] = np.arange(behind)
+    for b in range(behind):  # assigning one array to another takes seconds to compile
+        lists[b] = b
     works = np.empty((depth, 4), dtype=np.int64)  # under way: test, what, and a list
     before = np.empty((depth, width))  # sums when that began
     mine = np.zeros((program.tree_players[tree], behind), dtype=np.bool_)  # the row's alone
@@ -38,10 +39,11 @@ def pair_values(program, table, tree, value, own, rows, other, share, gains, gai
     won, lost = np.empty((width, behind)), np.empty(width)
     codes, work = np.empty(len(own), dtype=own.dtype), 0
     for row in range(rows[0], rows[1]):
-        codes[:] = own[:, row]
+        for slot in range(len(codes)):
+            codes[slot] = own[slot, row]
         work += _descend(
             program.tests, program.first[tree], table, value, codes, other,
-            share, row if len(share) > 1 else 0, gains,
+            share, row if len(share) > 1 else np.int64(0), gains,
             lists, works, before, mine, alone, theirs, won, lost, gain, row,
         )  # fmt: skip
     return work
@@ -54,8 +56,9 @@ def _descend(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Walk one row with the whole background; returns the work."""
     won[:], lost[:] = 0.0, 0.0
-    top, against, work = 0, 0, 0
-    low, high, free = 0, other.shape[1], other.shape[1]
+    none = np.int64(0)  # a bare 0 would have what is called below compiled once more
+    top, against, work = none, none, none
+    low, high, free = none, other.shape[1], other.shape[1]
     while True:
         while node >= 0:
             test = tests[node]

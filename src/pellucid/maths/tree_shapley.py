@@ -8,7 +8,7 @@ come back as the column they were made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -231,6 +231,8 @@ def interventional(
     shape = len(forest.base), len(plan.players), own.shape[1]
     trees = len(forest.root)
     chunk = max(-(-trees // CHUNKS), 1)
+    if share is None and own.shape[1] == 1:  # the tables of many rows need not be compiled for it
+        share = np.full((1, other.shape[1]), 1.0 / other.shape[1])
 
     def explain(begin: int) -> Floats:
         part = np.zeros(shape)
@@ -352,9 +354,9 @@ def _block(samples: int, bytes_per_row: int, most: int = MOST_ROWS) -> int:
     return max(min(samples, fits, most), 1)
 
 
-def _each(work: Callable[[int], Result], starts: Iterable[int], threads: int) -> Iterator[Result]:
+def _each(work: Callable[[int], Result], starts: range, threads: int) -> Iterator[Result]:
     """Results in the order of their starts."""
-    if threads <= 1:
+    if threads <= 1 or len(starts) <= 1:
         yield from map(work, starts)
         return
     pool = ThreadPoolExecutor(threads)

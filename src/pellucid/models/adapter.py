@@ -167,6 +167,21 @@ class Model(ABC):
         """
         raise CannotExplain(f"{self.name} has no coefficients", got=f"scale {scale!r}")
 
+    def greet(self, X: Any) -> tuple[str, ...]:
+        """Get to know the table; a function that told nothing about itself is asked.
+
+        Returns
+        -------
+        tuple of str
+            What is done to the table on its way in, such as putting columns in order.
+
+        Raises
+        ------
+        EmptyData, ColumnMismatch, WrongType
+            Naming the columns.
+        """
+        return self._arrange(X)[1]
+
     def check(self, X: Any) -> tuple[str, ...]:
         """Whether the model accepts these rows, found by asking it about the doubtful ones.
 

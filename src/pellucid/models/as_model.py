@@ -24,7 +24,8 @@ def as_model(obj: Any) -> Model:
     ----------
     obj : object
         A fitted scikit-learn estimator or pipeline, an XGBoost, LightGBM or CatBoost model, a
-        function from a table to an array of predictions, or a `Model`, which is returned as it is.
+        function from a table to an array of predictions, what `load_model` returned, or a `Model`,
+        which is returned as it is.
 
     Returns
     -------
@@ -41,6 +42,8 @@ def as_model(obj: Any) -> Model:
     -----
     A user's subclass of a library's class is read as that class. No model evaluations.
     """
+    if isinstance(obj, tuple):
+        obj = _loaded(obj)
     if isinstance(obj, Model):
         return obj
     if isinstance(obj, type):
@@ -62,6 +65,13 @@ def as_model(obj: Any) -> Model:
         allowed="; ".join(ACCEPTED),
         fix=_advice(obj),
     )
+
+
+def _loaded(obj: tuple[Any, ...]) -> Any:
+    """The model of the pair that `load_model` returns."""
+    from pellucid.models.load import ModelFile
+
+    return obj[0] if len(obj) == 2 and isinstance(obj[1], ModelFile) else obj
 
 
 def _advice(obj: Any) -> str:

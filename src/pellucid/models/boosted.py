@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,18 @@ class BoostedModel(Model):
     @abstractmethod
     def _read(self) -> Trees:
         """The trees, by the library's reader."""
+
+    @abstractmethod
+    def _content(self) -> str:
+        """The fingerprint of what the library writes of the model."""
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Taken once, since the trees are read once too."""
+        return self._content()
 
     @property
     def can(self) -> frozenset[str]:

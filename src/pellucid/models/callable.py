@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.core.errors import CannotExplain, InvalidSetting
+from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting
 from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Model, Task
 from pellucid.models.scales import CLIPPED, log_odds
@@ -41,8 +41,8 @@ class CallableModel(Model):
     Notes
     -----
     A function without `task`, `classes` and `scale` is asked about up to three rows first, by
-    `check` or by `predict`; until then it counts as regression. Of two classes the second is
-    explained. `check` asks about one row twice, and notes it if the answers differ.
+    `greet`, `check` or `predict`; until then it counts as regression. Of two classes the second is
+    explained. `greet` and `check` ask about one row twice, and note it if the answers differ.
     """
 
     def __init__(
@@ -90,6 +90,18 @@ class CallableModel(Model):
         if self._open:
             self._learn(X)
         return super().predict(X, scale)
+
+    def greet(self, X: Any) -> tuple[str, ...]:
+        if self._open:
+            self._learn(X)
+        done = super().greet(X)
+        if not self._steady:
+            try:
+                self._repeat(X)
+            except InvalidData:
+                super().check(X)  # it may name the column
+                raise
+        return done
 
     def check(self, X: Any) -> tuple[str, ...]:
         if self._open:

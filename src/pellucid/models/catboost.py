@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pellucid.core.errors import CannotExplain, NotFitted
 from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Task
 from pellucid.models.boosted import BoostedModel
+from pellucid.models.kept_trees import read_once
 from pellucid.models.trees import Trees
 
 OBJECTIVES: dict[str, tuple[Task, tuple[str, ...]]] = {  # the scale of the sum first
@@ -60,6 +61,16 @@ def _loss(source: Any) -> str:
     return str(source.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
 
 
+@dataclass(frozen=True)
+class Described:
+    """What CatBoost's JSON says of a model besides its trees."""
+
+    loss: str
+    fingerprint: str
+    known: dict[int, np.ndarray]
+    """The categories that the trees tell apart, by column."""
+
+
 class CatBoostModel(BoostedModel):
     """A CatBoost model.
 
@@ -71,18 +82,16 @@ class CatBoostModel(BoostedModel):
     """
 
     def __init__(self, source: Any) -> None:
-        from pellucid.models.catboost_trees import export, loss
-
         self.source, self.name = source, type(source).__name__
         self._words = tuple(source._get_cat_feature_indices())
         self._texts = tuple(source._get_text_feature_indices())
-        self._said = {} if self._texts else export(source)
-        self._loss = loss(self._said) if self._said else _loss(source)
-        self.task, self.scales = OBJECTIVES.get(self._loss, OTHERWISE)
-        if self._loss in SEVERAL:
+        self._described = self._describe()
+        loss = self._described.loss
+        self.task, self.scales = OBJECTIVES.get(loss, OTHERWISE)
+        if loss in SEVERAL:
             raise CannotExplain(
                 f"{self.name} answers several questions at once",
-                got=self._loss,
+                got=loss,
                 fix="Explain one of them: pass a function that returns its probabilities",
             )
         found = tuple(map(str, source.feature_names_))
@@ -90,17 +99,29 @@ class CatBoostModel(BoostedModel):
         self.columns = None if found == tuple(map(str, range(self._width))) else found
         self.classes = self._find_classes()
         self._trees = None
-        self.notes = NOTES.get(self._loss, ())
+        self.notes = NOTES.get(loss, ())
         if isinstance(found_trees := self._cached_trees(), CannotExplain):
             self.notes = (*self.notes, f"Exact tree methods are out. {found_trees}")
 
-    def fingerprint(self) -> str:
-        if not self._said:
-            return fingerprints.of_bytes(self.source._serialize_model())
-        learnt = {name: part for name, part in self._said.items() if name != "model_info"}
-        return fingerprints.of_bytes(
-            self._loss.encode(), json.dumps(learnt, sort_keys=True).encode()
-        )
+    def _describe(self) -> Described:
+        """CatBoost's JSON takes longer to write than all the rest: it is read once for a model."""
+        whole = fingerprints.of_bytes(self.source._serialize_model())
+        if self._texts:
+            return Described(_loss(self.source), whole, {})
+
+        def read() -> Described:
+            from pellucid.models.catboost_trees import export, known_categories, loss
+
+            said = export(self.source)
+            learnt = {name: part for name, part in said.items() if name != "model_info"}
+            text = json.dumps(learnt, sort_keys=True).encode()
+            found = fingerprints.of_bytes(loss(said).encode(), text)
+            return Described(loss(said), found, known_categories(said))
+
+        return read_once(f"CatBoost's description {whole}", read)
+
+    def _content(self) -> str:
+        return self._described.fingerprint
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         from catboost import CatBoost, CatBoostError
@@ -144,28 +165,22 @@ class CatBoostModel(BoostedModel):
         """The number of each category among those that the trees know, -1 for all others."""
         from pellucid.models.catboost_trees import category_hash
 
-        known = self._known.get(column, np.zeros(0, dtype=np.int64))
+        known = self._described.known.get(column, np.zeros(0, dtype=np.int64))
         own = np.array([category_hash(value) for value in values], dtype=np.int64)
         place = np.searchsorted(known, own)
         found = place < len(known)
         found[found] = known[place[found]] == own[found]
         return np.where(found, place, -1).astype(np.float64)
 
-    @cached_property
-    def _known(self) -> dict[int, np.ndarray]:
-        from pellucid.models.catboost_trees import known_categories
-
-        return known_categories(self._said)
-
     def _read(self) -> Trees:
-        from pellucid.models.catboost_trees import read
+        from pellucid.models.catboost_trees import export, read
 
         if self._texts:
             raise CannotExplain(
                 "This CatBoost model reads texts by their words, of which its trees tell nothing",
                 fix="Use a method that only needs predictions, such as kernel_shap",
             )
-        return read(self._said, self._width)
+        return read(export(self.source), self._width)
 
     def _find_classes(self) -> tuple[Any, ...] | None:
         if self.task != "classification":

@@ -59,7 +59,7 @@ def names(X: Any) -> tuple[str, ...] | None:
     if kind(X) in ("numpy", "scipy"):
         return None
     found = X.column_names if kind(X) == "pyarrow" else X.columns
-    result = tuple(str(name) for name in found)
+    result = tuple(map(str, found.tolist() if kind(X) == "pandas" else found))
     if len(set(result)) < len(result):
         twice = sorted({name for name in result if result.count(name) > 1})
         raise ColumnMismatch("Names of columns repeat", got=twice, fix="Rename them")

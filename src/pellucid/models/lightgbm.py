@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Task
 from pellucid.models.boosted import BoostedModel
 from pellucid.models.trees import Trees
+
+FEW_ROWS = 64
+"""So few are answered sooner than other threads wake up."""
 
 LOGIT: tuple[str, ...] = ("logit", "probability")
 OBJECTIVES: dict[str, tuple[Task, tuple[str, ...]]] = {  # the margin's scale first
@@ -77,15 +81,22 @@ class LightGBMModel(BoostedModel):
         self._width = len(found)
         self._trees = None
 
-    def fingerprint(self) -> str:
-        text, _, rest = self._booster.model_to_string().partition("end of trees")
+    @cached_property
+    def _text(self) -> str:
+        """LightGBM's own description of the model, which takes longer to write than to read."""
+        return str(self._booster.model_to_string())
+
+    def _content(self) -> str:
+        text, _, rest = self._text.partition("end of trees")
         categories = rest[rest.find("pandas_categorical") :]
         rounds = str(max(self._booster.best_iteration, 0))
         return fingerprints.of_bytes(text.encode(), categories.encode(), rounds.encode())
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         margin = scale in (self.scales[0], "logit")
-        out = np.asarray(self._booster.predict(self._encoded(X), raw_score=margin))
+        rows = self._encoded(X)
+        alone = {"num_threads": 1} if len(rows) <= FEW_ROWS else {}
+        out = np.asarray(self._booster.predict(rows, raw_score=margin, **alone))
         if margin and "average_output" in self._header:  # a forest: its margin comes as a sum
             best = self._booster.best_iteration
             out = out / (best if best > 0 else self._booster.current_iteration())
@@ -111,7 +122,7 @@ class LightGBMModel(BoostedModel):
     def _read(self) -> Trees:
         from pellucid.models.lightgbm_trees import read
 
-        return read(self._estimator)
+        return read(self._estimator, self._text)
 
     def known_as(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """LightGBM writes a blank as _."""

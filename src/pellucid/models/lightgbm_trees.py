@@ -30,12 +30,14 @@ LINKS = {
 }
 
 
-def read(estimator: Any) -> Trees:
+def read(estimator: Any, text: str | None = None) -> Trees:
     """The trees of a fitted LightGBM model.
 
     Parameters
     ----------
     estimator : Booster, LGBMClassifier, LGBMRegressor or LGBMRanker
+    text : str, optional
+        What its ``model_to_string()`` wrote, to save the time of writing it again.
 
     Returns
     -------
@@ -52,8 +54,8 @@ def read(estimator: Any) -> Trees:
     The encoded matrix holds numbers as given and, for native categories, their numbers (for a
     data frame: in the order of the training frame's categories). Covers are counts of rows.
     """
-    booster = _booster(estimator)
-    header, *blocks = booster.model_to_string().split("\nTree=")
+    text = _booster(estimator).model_to_string() if text is None else text
+    header, *blocks = text.split("\nTree=")
     settings = _fields(header)
     objective, *options = settings.get("objective", "").split(" ")
     outputs = int(settings["num_tree_per_iteration"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from pellucid.core.errors import CannotExplain, MissingExtra, NotFitted
 from pellucid.models import fingerprints, frames, sklearn_linear, sklearn_trees
 from pellucid.models.adapter import Model, Task
+from pellucid.models.kept_trees import read_once
 from pellucid.models.linear import Linear
 from pellucid.models.scales import CLIPPED, log_odds
+from pellucid.models.sklearn_asked import asked
 from pellucid.models.sklearn_columns import library_class
 from pellucid.models.sklearn_ensembles import NO_SUMS
 from pellucid.models.sklearn_gaps import NAN, NONE
@@ -50,6 +53,14 @@ def adapt(obj: Any) -> Model:
     return SklearnModel(obj)
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What was read of an ensemble of trees."""
+
+    trees: Trees
+    fingerprint: str
+
+
 class SklearnModel(Model):
     """One fitted scikit-learn estimator.
 
@@ -75,7 +86,7 @@ class SklearnModel(Model):
             self.notes = (VOTES,)
         if self._base in NO_SUMS:
             self.notes = (*self.notes, f"{NO_SUMS[self._base]}: exact tree methods are out.")
-        self._trees: Trees | CannotExplain | None = None
+        self._learnt: Learnt | Trees | CannotExplain | None = None
 
     @property
     def can(self) -> frozenset[str]:
@@ -84,7 +95,7 @@ class SklearnModel(Model):
             found.add("proba")
         if self._linear is not None:
             found.add("linear")
-        if isinstance(self._read_trees(), Trees):
+        if not isinstance(self._read_trees(), CannotExplain):
             found.add("trees")
         return frozenset(found)
 
@@ -100,6 +111,9 @@ class SklearnModel(Model):
         return None if self.width is None else np.arange(self.width)
 
     def fingerprint(self) -> str:
+        read = self._read_trees()
+        if isinstance(read, Learnt):
+            return read.fingerprint
         return fingerprints.of_object(self._estimator)
 
     def trees(self, scale: str) -> Trees:
@@ -110,7 +124,7 @@ class SklearnModel(Model):
             raise CannotExplain(
                 f"The trees of {self.name} add up on one scale", got=scale, allowed=self.scales[0]
             )
-        return found
+        return found.trees if isinstance(found, Learnt) else found
 
     def linear(self, scale: str) -> Linear:
         if self._linear is None or scale != self.scales[0]:
@@ -136,7 +150,7 @@ class SklearnModel(Model):
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         if self.task == "regression":
-            out = np.asarray(self._estimator.predict(X), dtype=np.float64)
+            out = asked(self._estimator, "predict", X).astype(np.float64)
             return np.log(out) if scale == "log" else out
         if self.task == "outlier":
             deep = scale == "path length"
@@ -161,18 +175,29 @@ class SklearnModel(Model):
     def _probabilities(self, X: Any) -> np.ndarray:
         classes = np.asarray(self.classes)
         if hasattr(self._estimator, "predict_proba"):
-            p = np.asarray(self._estimator.predict_proba(X))
+            p = asked(self._estimator, "predict_proba", X)
         else:
             p = (np.asarray(self._estimator.predict(X))[:, None] == classes).astype(np.float64)
         return p[:, 1:] if len(classes) == 2 else p
 
-    def _read_trees(self) -> Trees | CannotExplain:
-        if self._trees is None:
+    def _read_trees(self) -> Learnt | Trees | CannotExplain:
+        if self._learnt is None:
             try:
-                self._trees = sklearn_trees.read(self._estimator)
+                self._learnt = self._read()
             except CannotExplain as error:
-                self._trees = error
-        return self._trees
+                self._learnt = error
+        return self._learnt
+
+    def _read(self) -> Learnt | Trees:
+        """The trees; those of large ensembles are read once for a model."""
+        estimator, base = self._estimator, self._base
+        content = sklearn_trees.content(estimator, base, quick=True)
+
+        def read() -> Learnt:
+            fingerprint = sklearn_trees.content(estimator, base)
+            return Learnt(sklearn_trees.read(estimator), str(fingerprint))
+
+        return sklearn_trees.read(estimator) if content is None else read_once(content, read)
 
     def _encoded(self, X: Any) -> Any:
         hist = self._base.startswith("HistGradientBoosting")

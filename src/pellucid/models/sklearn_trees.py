@@ -10,13 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.errors import CannotExplain, NotFitted
-from pellucid.models import sklearn_ensembles
+from pellucid.models import fingerprints, sklearn_ensembles
 from pellucid.models.tree_sums import Part, total
 from pellucid.models.trees import Tree, Trees
 
 Floats = NDArray[np.float64]
 PRECISION = 1e-11
 LOG_LINKS = ("poisson", "gamma")
+OF_TREES = (
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+    "ExtraTreesClassifier",
+    "ExtraTreesRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
+    "IsolationForest",
+)
+"""Estimators whose members are single trees, and nothing else that they learnt."""
+APART = ("estimators_", "estimator", "estimator_", "train_score_", "_loss", "_rng")
+"""Their members, and what is left over from fitting and plays no part in predictions."""
 
 
 def read(estimator: Any) -> Trees:
@@ -65,6 +77,37 @@ def read(estimator: Any) -> Trees:
         allowed=sorted(READERS),
         fix="Use a method that only needs predictions, such as kernel_shap",
     )
+
+
+def content(estimator: Any, base: str, *, quick: bool = False) -> str | None:
+    """A fingerprint of all that :func:`read` reads, without pickling every member.
+
+    Parameters
+    ----------
+    estimator : object
+    base : str
+        The library's class that it is of.
+    quick : bool
+        Take memory as it is, with what lies between the fields of a node. Such a fingerprint
+        tells whether a model is unchanged, and differs between copies of one.
+
+    Returns
+    -------
+    str or None
+        None for an estimator that is no such ensemble, or cannot be pickled.
+    """
+    if base.startswith("HistGradientBoosting"):
+        return fingerprints.of_content(estimator)
+    if base not in OF_TREES or not hasattr(estimator, "estimators_"):
+        return None
+    rest = {name: value for name, value in vars(estimator).items() if name not in APART}
+    around = fingerprints.of_content((type(estimator).__qualname__, rest))
+    if around is None:
+        return None
+    trees = [member.tree_.__getstate__() for member in np.ravel(estimator.estimators_)]
+    parts = [tree["nodes"] for tree in trees], [tree["values"].ravel() for tree in trees]
+    taken = fingerprints.of_memory if quick else fingerprints.of_arrays
+    return fingerprints.of_bytes(around.encode(), *map(taken, parts))
 
 
 def hist_matrix(estimator: Any, X: Any) -> Floats:

@@ -17,7 +17,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pellucid.core.errors import CannotExplain, ColumnMismatch, NotAdditive, WrongType
+from pellucid.core.errors import (
+    CannotExplain,
+    ColumnMismatch,
+    InvalidSetting,
+    NotAdditive,
+    WrongType,
+)
 from pellucid.models.linear_leaves import LeafModel, LinearLeaves
 from pellucid.models.tree_codes import TreeCodes
 
@@ -102,6 +108,11 @@ class Trees:
     linear : LinearLeaves or None
         The linear models that leaves hold instead of a value. Such a forest has no `coding`, so
         that no method takes its leaves for constants; its `routes` have one.
+
+    Raises
+    ------
+    InvalidSetting
+        A node is the root of two trees, or the child of two nodes.
     """
 
     root: Ints
@@ -127,6 +138,16 @@ class Trees:
     scale: str = "raw"
     link: str = "identity"
     linear: LinearLeaves | None = None
+
+    def __post_init__(self) -> None:
+        inner = self.left >= 0
+        reached = np.concatenate([self.root, self.left[inner], self.right[inner]])
+        if len(reached) and np.bincount(reached).max() > 1:
+            raise InvalidSetting(
+                "A node belongs to one place of one tree",
+                got=f"node {np.bincount(reached).argmax()} reached in several ways",
+                fix="Repeat the nodes of a tree that counts twice, or double its leaves",
+            )
 
     @classmethod
     def join(

@@ -80,7 +80,7 @@ class XGBoostModel(BoostedModel):
         self._rounds = self._find_rounds()
         self._trees = None
 
-    def fingerprint(self) -> str:
+    def _content(self) -> str:
         rounds = f"{self._rounds} {self._missing}".encode()
         return fingerprints.of_bytes(bytes(self._booster.save_raw("ubj")), rounds)
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -53,3 +56,28 @@ def test_a_sum_of_columns_is_exact_and_a_small_budget_refused() -> None:
     )
     with pytest.raises(InvalidSetting, match="budget ≥ 34"):
         ask(ProxySHAP(budget=30))
+
+
+ALONE = """
+import threadpoolctl
+from pellucid.models.boosted_trees import boosted
+import numpy as np, sys
+
+assert "sklearn" not in sys.modules
+from sklearn.ensemble._hist_gradient_boosting import gradient_boosting
+
+class Spy(gradient_boosting.TreeGrower):
+    def grow(self):
+        info = threadpoolctl.threadpool_info()
+        assert {one["num_threads"] for one in info if one["user_api"] == "openmp"} == {1}, info
+        super().grow()
+
+gradient_boosting.TreeGrower = Spy
+X = np.arange(40.0)[:, None]
+boosted(X, X[:, 0], X)
+"""
+
+
+def test_proxies_are_fitted_on_one_thread_whatever_was_loaded_before() -> None:
+    """A limit set before scikit-learn was there did not hold for it: 20 times the time."""
+    subprocess.run([sys.executable, "-c", ALONE], check=True)

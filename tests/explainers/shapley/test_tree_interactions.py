@@ -178,3 +178,33 @@ def test_odd_tables_are_explained() -> None:
         for background in (None, X[:1], X):
             found = pel.explain(model, X[:7], background=background, method="tree_interactions")
             np.testing.assert_allclose(found.gap(), 0.0, atol=1e-12)
+
+
+SPARSE = np.hstack([NUMBERS, RNG.normal(size=(ROWS, 2))])
+"""Two columns of five that a model of the first three never tests."""
+
+
+def of_three() -> Any:
+    model = HistGradientBoostingClassifier(max_iter=5, max_depth=3, random_state=0)
+    return model.fit(np.hstack([NUMBERS, np.zeros((ROWS, 2))]), BAD)
+
+
+def test_the_terms_are_those_of_shapley_interactions() -> None:
+    given = {"background": SPARSE[90:99], "scale": "logit"}
+    model, rows = of_three(), SPARSE[:4]
+    found = pel.explain(model, rows, method="tree_interactions", **given)
+    other = pel.explain(model, rows, method="shapley_interactions", **given)
+    assert found.features == other.features
+    np.testing.assert_allclose(found.values, other.values, atol=1e-12)
+
+
+def test_of_very_many_pairs_those_that_do_nothing_have_no_term_and_this_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pellucid.explainers.shapley.tree_interactions.MOST_TERMS", 14)
+    found = pel.explain(of_three(), SPARSE[:4], method="tree_interactions")
+    assert all("x3" not in str(t) and "x4" not in str(t) for t in found.features[5:])
+    lacking = 15 - len(found.features)
+    assert lacking >= 7
+    assert any(f"{lacking} of 10 pairs have no term" in note for note in found.notes)
+    np.testing.assert_allclose(found.gap(), 0.0, atol=1e-12)

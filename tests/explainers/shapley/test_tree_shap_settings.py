@@ -94,9 +94,9 @@ def test_trees_are_kept_for_few_models_and_few_bytes(monkeypatch: pytest.MonkeyP
     trees = as_model(RandomForestRegressor(3, max_depth=3).fit(X, AMOUNT)).trees("raw")
     monkeypatch.setattr(kept_trees, "_kept", type(kept_trees._kept)())
     read: list[str] = []
-    for name in ["a", "b", "a", *map(str, range(kept_trees.MOST_MODELS)), "a"]:
+    for name in ["a", "b", "a", *map(str, range(kept_trees.MOST_READ)), "a"]:
         kept_trees.read_once(name, lambda name=name: read.append(name) or trees)
-    assert read == ["a", "b", *map(str, range(kept_trees.MOST_MODELS)), "a"]
+    assert read == ["a", "b", *map(str, range(kept_trees.MOST_READ)), "a"]
     monkeypatch.setattr(kept_trees, "MOST_BYTES", 10)
     assert kept_trees.read_once("c", lambda: trees) is trees
     assert not kept_trees._kept

@@ -77,6 +77,7 @@ class BreakDown(Explainer):
                 moved = np.abs(alone[:, :, output] - game.base[output])
                 order = np.argsort(-moved, axis=1, kind="stable")
             values[:, :, output] = _along(game, order, output)
+        question.note("Where columns act together, values would be others in another order.")
         if len(values) == 1 and values.shape[2] == 1:
             names = ", ".join(question.player_names[i] for i in order[0])
             question.note(f"The order in which columns became known: {names}.")
@@ -86,7 +87,7 @@ class BreakDown(Explainer):
 def _checked(order: Any) -> tuple[str, ...] | None:
     if order is None:
         return None
-    if isinstance(order, str) or not all(isinstance(name, str) for name in order):
+    if not isinstance(order, (list, tuple)) or not all(isinstance(name, str) for name in order):
         raise InvalidSetting("order is a sequence of names", got=repr(order))
     names = tuple(order)
     if len(set(names)) < len(names):

@@ -121,6 +121,8 @@ class SAGE(Explainer):
         question.note(
             "The errors are those of the orders drawn, for these rows; other rows would move the "
             "values by more."
+            if error.any()
+            else "The values are exact for these rows; other rows would give others."
         )
         own = judge(np.arange(len(game.rows)), game.output).mean()
         return Attribution(
@@ -147,7 +149,10 @@ class SAGE(Explainer):
                 break
         else:
             if self.tolerance is not None:
-                question.note(f"The budget ended before the tolerance of {self.tolerance:g}.")
+                question.note(
+                    f"The budget ended before every error was within the tolerance of "
+                    f"{self.tolerance:g} of the range of the values; a larger budget goes on."
+                )
         return drawn.estimate()
 
 

@@ -12,6 +12,9 @@ from pellucid.core.errors import InvalidData
 from pellucid.core.terms import TIMES, members, term
 from pellucid.explainers.question import Question
 
+MOST_TERMS = 20_000
+"""Terms beyond this cost more memory than they are worth, if most of them are nothing."""
+
 
 def interactions(
     question: Question,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
-from pellucid.explainers.shapley.terms import interactions
+from pellucid.explainers.shapley.terms import MOST_TERMS, interactions
 from pellucid.explainers.shapley.tree_shap import held_to, rounded
 
 MOST_VALUES = 2**28
@@ -36,8 +38,8 @@ class TreeInteractions(Explainer):
         Split off only so many pairs, those with the greatest mean magnitude over the rows and
         classes that are explained, on which the choice therefore depends. Whatever other pairs
         do stays in the main effects of their columns, so that terms still add up. By default all
-        pairs that some path of the trees tests together; other pairs have no interaction, and
-        no term.
+        pairs, as in `ShapleyInteractions`; of more than some 200 columns those that some path of
+        the trees tests together, since the others do nothing together.
     max_background : int, optional
         Most background rows to use; by default all, since the cost hardly grows with them.
 
@@ -93,16 +95,28 @@ class TreeInteractions(Explainer):
         if self.pairs is not None and self.pairs < len(met):
             sizes = tree_interactions.strengths(*game, owner, plan=plan, threads=threads)
             chosen = self._strongest(question, met, sizes[:, question.columns])
-        terms = players + len(met if chosen is None else chosen)
+        listed = self._listed(question, met if chosen is None else chosen, players)
+        terms = players + len(listed)
         _check_size(len(question.table), terms, len(trees.base))
         found = tree_interactions.interactions(
             *game, owner, players, pairs=chosen, plan=plan, threads=threads
         )
-        both = np.concatenate([found.main, found.together], axis=1)[:, :, question.columns]
-        values, base = question.shares(rounded(both)), question.level(found.base[question.columns])
+        values = question.shares(rounded(_laid_out(found, listed)[:, :, question.columns]))
+        base = question.level(found.base[question.columns])
         held_to(question, values, base)
-        pairs = [(int(one), int(other)) for one, other in found.pairs]
-        return interactions(question, [*((i,) for i in range(players)), *pairs], values, base)
+        return interactions(question, [*((i,) for i in range(players)), *listed], values, base)
+
+    def _listed(self, question: Question, met: np.ndarray, players: int) -> list[tuple[int, int]]:
+        """The pairs that get a term: all, or those asked for, or those of many that can act."""
+        every = players * (players - 1) // 2
+        if self.pairs is None and players + every <= MOST_TERMS:
+            return list(combinations(range(players), 2))
+        if len(met) < every and self.pairs is None:
+            question.note(
+                f"{every - len(met):,} of {every:,} pairs have no term: no path of the trees tests "
+                "both columns, so they do nothing together."
+            )
+        return [(int(one), int(other)) for one, other in met]
 
     def _reference(self, question: Question) -> np.ndarray | None:
         """The encoded background rows, if there are any."""
@@ -122,6 +136,17 @@ class TreeInteractions(Explainer):
             "is in the main effects of their columns."
         )
         return met[np.sort(order)]
+
+
+def _laid_out(found: Any, listed: list[tuple[int, int]]) -> np.ndarray:
+    """Values (sample, term, output) of all players and the pairs listed, of others 0."""
+    rows, players, outputs = found.main.shape
+    values = np.zeros((rows, players + len(listed), outputs))
+    values[:, :players] = found.main
+    place = {pair: players + number for number, pair in enumerate(listed)}
+    where = [place[int(one), int(other)] for one, other in found.pairs]
+    values[:, where] = found.together
+    return values
 
 
 def _check_size(rows: int, terms: int, outputs: int) -> None:

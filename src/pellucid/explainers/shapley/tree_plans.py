@@ -33,11 +33,13 @@ class Plan:
     trees: Trees
     players: np.ndarray
     program: Program
+    bytes: int
 
     def __init__(self, trees: Trees, players: np.ndarray) -> None:
         self.trees, self.players = trees, players.copy()
         self.program = prepare(trees, players)
         self._background: tuple[np.ndarray, Background] | None = None
+        self.bytes = self._held()
 
     def background(self, rows: np.ndarray) -> Background:
         """Encoded background rows as the trees read them; the last ones asked for are kept."""
@@ -45,6 +47,7 @@ class Plan:
         if kept is not None and _same(kept[0], rows):
             return kept[1]
         self._background = rows, read_background(self.trees, rows)
+        self.bytes = self._held()
         return self._background[1]
 
     def fits(self, trees: Trees, players: np.ndarray) -> bool:
@@ -53,9 +56,8 @@ class Plan:
             return False
         return _same(trees, self.trees)
 
-    @property
-    def bytes(self) -> int:
-        """Memory it holds, apart from what the trees remember of themselves."""
+    def _held(self) -> int:
+        """Memory it holds in bytes, apart from what the trees remember of themselves."""
         held: list[Any] = [getattr(self.trees, field.name) for field in fields(self.trees)]
         held += [*self.program, *([] if self._background is None else self._background[1])]
         held += [] if self._background is None else [self._background[0]]
@@ -82,6 +84,7 @@ def plan_for(trees: Trees, players: np.ndarray) -> Plan:
     """
     with _lock:
         known = list(_kept.items())
+    known.sort(key=lambda each: each[1].trees is trees)  # those are told apart soonest
     for key, plan in reversed(known):
         if plan.fits(trees, players):
             _keep(key, plan)
