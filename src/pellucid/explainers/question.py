@@ -22,7 +22,7 @@ from pellucid.data.schema import Schema
 from pellucid.data.table import Table
 from pellucid.engine.work import BATCH_ROWS, Work
 from pellucid.explainers.players import Players
-from pellucid.explainers.tried import Told, tried
+from pellucid.explainers.tried import FEW_ROWS, Told, tried
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
 
@@ -312,7 +312,8 @@ def ask(
     if reference is not None and reference.schema != table.schema:
         reference = Table.of(reference, like=table)
     work = Work(batch_size=batch_size, limit=max_evaluations, seconds=max_seconds)
-    arranged = adapter.greet(table.native())  # a bare function shows only now what it answers
+    known = table if reference is None else reference.take(range(min(len(reference), FEW_ROWS)))
+    arranged = adapter.greet(known.native())  # a bare function shows only now what it answers
     chosen = _scale(adapter, scale)
     told = tried(adapter, table, reference, chosen, work)
     notes = [*adapter.notes_on(chosen), *arranged, *table.notes, *_constant(table)]

@@ -42,14 +42,19 @@ def tried(model: Model, table: Table, reference: Table | None, scale: str, work:
     """
     gaps = _gaps(table)
     most = min(FEW_ROWS, work.batch_size, FEW_ROWS if work.limit is None else int(work.limit))
-    few = table if len(table) <= most else table.take(sorted({0, *gaps.values()}))
+    least = table.take(sorted({0, *gaps.values()}))
+    few = table if len(table) <= most else least
     behind = {} if reference is None else _gaps(reference)
     others = sorted({row for gap, row in behind.items() if gap not in gaps})
     try:
         with np.errstate(**work.numpy):
             if reference is not None and others:
                 model.predict(reference.take(others).native(), scale)
-            return Told(model, table, scale, model.predict(few.native(), scale))
+            try:
+                said = model.predict(few.native(), scale)
+            except InvalidData:  # of a row that the method need not ask about
+                said = model.predict(least.native(), scale)
+            return Told(model, table, scale, said)
     except WrongType:
         raise
     except InvalidData:
