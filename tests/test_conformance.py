@@ -42,7 +42,7 @@ def settings(name: str) -> Explainer:
     from dataclasses import fields, replace
 
     recipe = choose.recipe_named(name)
-    small = {"budget": 64, "points": 5, "repeats": 4, "bins": 4}
+    small = {"budget": 96, "points": 5, "repeats": 4, "bins": 4}
     known = {field.name for field in fields(recipe)}  # type: ignore[arg-type]
     return replace(recipe, **{k: v for k, v in small.items() if k in known})  # type: ignore[type-var]
 

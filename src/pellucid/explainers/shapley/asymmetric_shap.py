@@ -16,6 +16,9 @@ from pellucid.explainers.shapley.walks import pairs_within, walked
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.perturb.game import Game, Plan, enumerated
 
+FEWEST = 4
+"""Pairs of orders, below which the error is too small too often."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AsymmetricSHAP(Sampler):
@@ -57,8 +60,8 @@ class AsymmetricSHAP(Sampler):
     only within a group. The chain is taken as given: nothing here tests it.
 
     ``error`` is the standard error over independent pairs of orders, widened so that value ± 1.96
-    errors covers about 95 %; with two or three pairs, where columns of a small group vary little,
-    about 90 % (``benchmarks/calibration.py``).
+    errors covers about 95 % (``benchmarks/calibration.py``). With fewer than four pairs it would be
+    about 90 %, as columns of a small group vary little, and such a budget is refused.
 
     Cost: Σ 2^columns over the groups, or the budget, × background rows for each row.
 
@@ -107,7 +110,7 @@ class AsymmetricSHAP(Sampler):
         groups = [np.arange(players)] if self.symmetric else chain
         if sum(2.0 ** len(group) for group in groups) <= self.budget + 2 * (len(groups) - 1):
             return enumerated(players) if len(groups) == 1 else _step_by_step(groups)
-        pairs = pairs_within("AsymmetricSHAP", self.budget, players)
+        pairs = pairs_within("AsymmetricSHAP", self.budget, players, FEWEST)
         rng = question.rng("orders", players)
         return walked(np.array([_both_ways(groups, rng) for _ in range(pairs)]))
 
