@@ -108,6 +108,8 @@ def moved(share: float, scale: str, output: str) -> str:
         return f"{verb} the probability of {output} by {brief(100 * abs(share))} points"
     if scale == "logit":
         factor = float(np.exp(min(abs(share), 700.0)))
+        if brief(factor) == "1":
+            return f"hardly moved the odds of {output}"
         how = "multiplied" if share > 0 else "divided"
         return f"{how} the odds of {output} by {brief(factor)}"
     return f"{verb} the prediction by {brief(abs(share))}"

@@ -209,8 +209,10 @@ def _checks(facts: Facts) -> list[Score]:
 
 
 def _how_good(facts: Facts) -> Finding:
-    good = facts.scores["skill"].passed
-    return Finding(status="good" if good else "warn", text=_main(facts).text)
+    skill = facts.scores["skill"]
+    if skill.passed:
+        return Finding(status="good", text=_main(facts).text)
+    return Finding(status="warn", text=f"{skill.text} {_main(facts).text}")
 
 
 def _what_drives(facts: Facts) -> Finding:
