@@ -150,7 +150,8 @@ def followed(name: str, model: Any, trees: Any, X: np.ndarray, few: int, turns: 
     task = f"{name}: path-dependent"
     yield speeds(task, lambda: path_dependent(trees, rows, plan=plan), lambda: theirs(rows[:few]),
                  len(rows), few, TARGETS[name][0], turns,
-                 note=f"Largest difference {gap:.0e}; XGBoost sums in 32 bits."
+                 note=f"Largest difference {gap:.0e}."
+                 + (" XGBoost sums in 32 bits." if name.startswith("XGBoost") else "")
                  )  # fmt: skip
     yield speeds(f"{task}, 32 bits", lambda: path_dependent(trees, rows, plan=plan, single=True),
                  lambda: theirs(rows[:few]), len(rows), few, 80, turns,

@@ -107,8 +107,8 @@ def path_dependent(
     """
     players = _count(forest, player_of_column, n_players)
     plan = plan or prepare(forest, player_of_column)
-    codes = forest.codes(X)
-    samples, outputs, width = codes.shape[1], len(forest.base), forest.value.shape[1]
+    forest.codes(X[:0])  # refuses what does not fit
+    samples, outputs, width = len(X), len(forest.base), forest.value.shape[1]
     depth = int(plan.tree_depth.max(initial=0))
     order = quadrature_order(int(plan.tree_players.max(initial=0)))
     lean = 2 * (depth + 1) * width * order
@@ -121,7 +121,7 @@ def path_dependent(
     together = SINGLE_TREES if single else max(len(forest.root), 1)
 
     def explain(begin: int) -> None:
-        own = np.ascontiguousarray(codes[:, begin : begin + block])
+        own = forest.codes(X[begin : begin + block])
         room = lanes(lines, own.shape[1], kind)
         total = np.zeros((outputs, earning, own.shape[1]))
         for tree in range(0, len(forest.root), together):

@@ -26,10 +26,15 @@ def forced(question: Question, rows: np.ndarray, grids: Sequence[Points]) -> Ite
     route = tree_route(question, rows)
     for some in _portions(grids, len(rows) if route else 1):
         if route is not None:
-            parts = list(_walked(route, some))
-            for which in range(len(some)):
-                found = np.concatenate([part[which] for part in parts], axis=2)
-                yield np.moveaxis(found, 2, 0)
+            found: list[np.ndarray] = []
+            begin = 0
+            for values in _walked(route, some):  # (point, output, row) of a block of rows
+                found = found or [np.empty((*part.shape[:2], len(rows))) for part in values]
+                end = begin + values[0].shape[2]
+                for whole, part in zip(found, values, strict=True):
+                    whole[:, :, begin:end] = part
+                begin = end
+            yield from (np.moveaxis(whole, 2, 0) for whole in found)
         else:
             asked = _asked(question, rows, some)
             for _, codes in some:
