@@ -21,10 +21,10 @@ from pellucid.maths.shapley_regression import widening
 FOLDS = 5
 """Parts of the sample, each predicted from the others."""
 
-USUAL = 0.5
+USUAL = 0.25
 """How many pairs the usual residual of a size counts as, beside those of the sample."""
 
-EVEN = 0.15
+EVEN = 0.12
 """Degrees of freedom of a sum lie this far between those of its heavy pairs and of all pairs."""
 
 RIDGES = np.logspace(-12, 1, 14)
@@ -162,7 +162,7 @@ class InteractionSampling:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The weighted sum of what surrogates leave, added to `value`, and its error.
 
-        What is left of pairs of one size, whatever they weigh, counts as half a pair more; the
+        What is left of pairs of one size, whatever they weigh, counts as a quarter of a pair more; the
         others count by how much they weigh, so that a term which hangs on a few rare pairs, which
         may not be in the sample, has a wide error.
         """
