@@ -162,9 +162,9 @@ class InteractionSampling:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The weighted sum of what surrogates leave, added to `value`, and its error.
 
-        What is left of pairs of one size, whatever they weigh, counts as a quarter of a pair more; the
-        others count by how much they weigh, so that a term which hangs on a few rare pairs, which
-        may not be in the sample, has a wide error.
+        What is left of pairs of one size, whatever they weigh, counts as a quarter of a pair more;
+        the others count by how much they weigh, so that a term which hangs on a few rare pairs,
+        which may not be in the sample, has a wide error.
         """
         variance, fourth = np.zeros_like(value), np.full_like(value, 1e-300)
         for place, count in self._strata():
