@@ -42,7 +42,7 @@ def saved(tmp_path: Path, content: bytes, name: str = "data.csv") -> Path:
         CSV.replace(b"\n", b"\r\n"),
         CSV.rstrip(b"\n"),
         b"\xef\xbb\xbf" + CSV,
-        gzip.compress(CSV),
+        gzip.compress(CSV, mtime=0),
         b'"n","t"\n1,"b"\n2,NA\n?,"a"\n',
     ],
     ids=["comma", "semicolon", "tab", "crlf", "no last newline", "bom", "gzip", "quoted"],
@@ -130,7 +130,7 @@ def test_other_encodings_are_named_by_the_user(tmp_path: Path) -> None:
     [
         (b"", EmptyData, "is empty"),
         (b" \n\n", EmptyData, "is empty"),
-        (gzip.compress(b""), EmptyData, "is empty"),
+        (gzip.compress(b"", mtime=0), EmptyData, "is empty"),
         (b"a,b\n", EmptyData, "no rows"),
         (b"a,b", EmptyData, "no rows"),
         (b"a\n", EmptyData, "no rows"),
@@ -142,7 +142,7 @@ def test_other_encodings_are_named_by_the_user(tmp_path: Path) -> None:
         (pickle.dumps({"a": 1}, protocol=4), UnreadableFile, "pickle"),
         (b"PAR1 and nothing more", UnreadableFile, "damaged"),
         (b"ARROW1 and nothing more", UnreadableFile, "damaged"),
-        (gzip.compress(CSV)[:-5], UnreadableFile, "damaged gzip"),
+        (gzip.compress(CSV, mtime=0)[:-5], UnreadableFile, "damaged gzip"),
         (b"a" * 200_000, UnreadableFile, "not a table"),
     ],
 )
