@@ -18,6 +18,9 @@ from pellucid.perturb.game import Plan
 FOLDS = 4
 """Parts of the sample at most; each is left out of one proxy, which it then corrects."""
 
+MANY = 16
+"""Pairs for each player from which two parts do: more would correct with too little."""
+
 PAIRS_EACH = 2
 """Pairs in a part for each player but one, at least."""
 
@@ -54,12 +57,11 @@ class ProxySHAP(Sampler):
     and symmetry within the error. `KernelSHAP` is more accurate on the games measured here; this
     one is for games that trees describe well and products of signs do not.
 
-    The sample is cut into up to four parts. Each proxy is fitted to all parts but one, and its
+    The sample is cut into two to four parts. Each proxy is fitted to all parts but one, and its
     values corrected by that one; the mean over parts has the mean of their squared errors, over
-    the number of parts, as its own. For models that is on the wide side where much of all
-    coalitions is drawn (97 to 98 % covered, ``benchmarks/calibration.py``), and for games of many
-    steps too narrow there. With fewer than 8 × columns − 6 coalitions there is no proxy, and the
-    answer is `KernelSHAP`'s; a note says so.
+    the number of parts, as its own: about right for models (``benchmarks/calibration.py``), too
+    narrow for games of many steps where much of all coalitions is drawn. With fewer than
+    8 × columns − 6 coalitions there is no proxy, and the answer is `KernelSHAP`'s; a note says so.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
     output.
@@ -89,7 +91,7 @@ class ProxySHAP(Sampler):
 
         def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             met = pairs[: odd.shape[1] - 1]
-            parts = min(FOLDS, len(met) // least)
+            parts = min(2 if len(met) >= MANY * players else FOLDS, len(met) // least)
             if len(met) == whole:
                 return exactly(met, odd)
             if parts < 2:
