@@ -212,7 +212,7 @@ def _how_good(facts: Facts) -> Finding:
     skill = facts.scores["skill"]
     if skill.passed:
         return Finding(status="good", text=_main(facts).text)
-    return Finding(status="warn", text=f"{skill.text} {_main(facts).text}")
+    return Finding(status="warn", text=f"{_main(facts).text} {skill.text}")
 
 
 def _what_drives(facts: Facts) -> Finding:
