@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import pellucid as pel
-from pellucid.cli.method import value_of
+from pellucid.cli.typed_method import value_of
 from pellucid.core import registry
 from pellucid.explainers.choose import PACKAGE, recipe_named
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pellucid.core.errors import InvalidData
-from pellucid.data.protected import may_be_protected
 from pellucid.display.pieces.overlay import overlay, png
 from pellucid.display.pieces.page import style
 from pellucid.display.pieces.table import table
@@ -188,17 +187,3 @@ def test_pieces_fetch_nothing_and_the_style_comes_once_if_wished():
     assert "<style" not in page
     assert "http" not in page + style()
     assert "prefers-color-scheme:dark" in style()
-
-
-@pytest.mark.parametrize(
-    "name", ["age", "Age", "age_years", "customerAge", "sex", "foreign_worker"]
-)
-def test_a_column_that_may_stand_for_a_protected_group_is_known(name: str) -> None:
-    assert may_be_protected(name)
-
-
-@pytest.mark.parametrize(
-    "name", ["mortgage", "average_rooms", "housing_median_age", "vehicleAge", "usage", "embrace"]
-)
-def test_a_column_that_only_sounds_like_one_is_left_alone(name: str) -> None:
-    assert not may_be_protected(name)

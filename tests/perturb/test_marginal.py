@@ -3,6 +3,7 @@ import pytest
 
 from pellucid.core.seeds import generator
 from pellucid.data.table import Table
+from pellucid.explainers.shapley.stages import played as play
 from pellucid.maths.coalitions import every_coalition
 from pellucid.perturb.game import Game, enumerated
 from pellucid.perturb.marginal import Marginal
@@ -56,7 +57,7 @@ def test_worths_are_the_definition_whatever_the_batches(batch_size: int) -> None
 
 
 def test_values_are_the_definition() -> None:
-    values, error = game(ROWS, BACKGROUND).shapley(enumerated)
+    values, error, _ = play(game(ROWS, BACKGROUND), enumerated)
     for row, found in zip(ROWS, values, strict=True):
         truth = shapley_values(marginal_worth(two_outputs, row, BACKGROUND), 4)
         np.testing.assert_allclose(found, truth, atol=1e-12)
@@ -65,7 +66,7 @@ def test_values_are_the_definition() -> None:
 
 def test_a_batch_is_never_exceeded_when_the_background_fits() -> None:
     played = game(ROWS, BACKGROUND, 50)
-    played.shapley(enumerated)
+    play(played, enumerated)
     assert max(played.predict.calls) <= 50
 
 
@@ -77,7 +78,7 @@ def test_a_feature_equal_to_all_of_the_background_costs_nothing() -> None:
     rows[0, [1, 3]] = 0.5, np.nan
     rows[1, 1] = 0.5
     played = game(rows, background)
-    values, _ = played.shapley(enumerated)
+    values, *_ = play(played, enumerated)
     np.testing.assert_array_equal(played.playing.sum(axis=1), [2, 3, 4])
     assert not values[0, [1, 3]].any()
     assert not values[1, 1].any()
@@ -88,7 +89,7 @@ def test_a_feature_equal_to_all_of_the_background_costs_nothing() -> None:
 def test_equal_background_rows_are_evaluated_once() -> None:
     twice = np.concatenate([BACKGROUND, BACKGROUND, BACKGROUND[:1]])
     weighted = game(ROWS, twice)
-    values, _ = weighted.shapley(enumerated)
+    values, *_ = play(weighted, enumerated)
     assert sum(weighted.predict.calls) == 7 * (3 * 14) + 7
     truth = shapley_values(marginal_worth(two_outputs, ROWS[0], twice), 4)
     np.testing.assert_allclose(values[0], truth, atol=1e-12)
@@ -96,6 +97,6 @@ def test_equal_background_rows_are_evaluated_once() -> None:
 
 def test_a_row_that_is_its_only_background_gets_zeros() -> None:
     played = game(ROWS[:1], ROWS[:1])
-    values, error = played.shapley(enumerated)
+    values, error, _ = play(played, enumerated)
     assert not values.any()
     assert not error.any()

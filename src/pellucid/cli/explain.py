@@ -19,8 +19,8 @@ from pellucid.cli.inputs import (
     rows_from,
     target_hint,
 )
-from pellucid.cli.method import method_from
 from pellucid.cli.stream import Streamed, is_folder, run_streamed
+from pellucid.cli.typed_method import method_from
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import BudgetExceeded, InvalidSetting
 from pellucid.core.scores import Scores

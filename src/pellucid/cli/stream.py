@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.cli.app import Exit, say
 from pellucid.cli.inputs import background_from, model_from, target_hint
-from pellucid.cli.method import method_from
+from pellucid.cli.typed_method import method_from
 from pellucid.core.errors import InvalidSetting, PellucidError, UnknownName
 from pellucid.explainers.streamed.compared import SUMMARIES, Fairness
 from pellucid.explainers.streamed.inspect import status

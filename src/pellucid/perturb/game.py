@@ -17,9 +17,6 @@ from pellucid.engine.work import BATCH_ROWS, slices
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.perturb.removal import Removal, same
 
-CELLS = 1 << 23
-"""Worths that are held at once: 64 MB."""
-
 JOBS = 1 << 15
 """Coalitions that are searched for equal ones at once."""
 
@@ -172,54 +169,6 @@ class Game:
             parts.append(self.answers(samples[sample], inside))
         found = np.concatenate(parts).reshape(len(coalitions), len(samples), -1)
         return np.ascontiguousarray(found.transpose(1, 0, 2))
-
-    def shapley(self, plan: Callable[[int], Plan]) -> tuple[np.ndarray, np.ndarray]:
-        """Values and errors of all rows, both (sample, player, output).
-
-        Parameters
-        ----------
-        plan : callable
-            From the number of players to a `Plan`; rows with as many players share it, so that
-            what is said of a row does not depend on the rows beside it.
-        """
-        shape = (*self.playing.shape, self.output.shape[1])
-        values, error = np.zeros(shape), np.zeros(shape)
-        count = self.playing.sum(axis=1)
-        for number in np.unique(count)[::-1]:
-            if number == 0:
-                continue
-            group = np.flatnonzero(count == number)
-            players = np.nonzero(self.playing[group])[1].reshape(len(group), number)
-            found = self.shares(plan(int(number)), group, players)
-            values[group[:, None], players], error[group[:, None], players] = found
-        return values, error
-
-    def shares(
-        self, plan: Plan, group: np.ndarray | None = None, players: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """What a plan makes of some rows and players, by default of all.
-
-        Parameters
-        ----------
-        plan : Plan
-        group : array of int of shape (sample,), optional
-        players : array of int of shape (sample, player), optional
-
-        Returns
-        -------
-        values, error : arrays of shape (sample, player or whatever the plan shares out to, output)
-        """
-        if group is None:
-            group = np.arange(len(self.rows))
-        if players is None:
-            players = np.broadcast_to(np.arange(self.players), (len(group), self.players))
-        several = max(1, CELLS // (self.output.shape[1] * max(1, len(plan.coalitions))))
-        parts = []
-        for some in slices(len(group), several):
-            worth = self.worth(group[some], players[some], plan.coalitions)
-            parts.append(plan.shares(worth, self.base, self.output[group[some]]))
-        values, error = zip(*parts, strict=True)
-        return np.concatenate(values), np.concatenate(error)
 
 
 def whole_table(worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from pellucid.core.terms import folded
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import ask
 from pellucid.explainers.shapley.game import game_of
+from pellucid.explainers.shapley.stages import played
 from pellucid.models.as_model import as_model
 from pellucid.perturb.game import enumerated
 from pellucid.testing.cases import CASES, Case
@@ -368,7 +369,7 @@ def shapley_values(recipe: Explainer, case: Case) -> None:
     if not {"efficiency", "dummy", "symmetry", "linearity"} <= recipe.laws:
         return
     question = ask(case.model, case.X, background=case.background)
-    truth, _ = game_of(question, "marginal", None).shapley(enumerated)
+    truth, *_ = played(game_of(question, "marginal", None), enumerated)
     found = _ask(recipe, case)[0]
     assert isinstance(found, Attribution)
     found = _per_column(found)

@@ -10,6 +10,7 @@ from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
 from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.stages import played
 from pellucid.perturb.game import Plan, enumerated
 
 MOST_PLAYERS = 20
@@ -64,7 +65,7 @@ class ExactSHAP(Explainer):
 
     def compute(self, question: Question) -> Attribution:
         game = game_of(question, self.removal, self.max_background)
-        values, _ = game.shapley(_all_coalitions)
+        values, *_ = played(game, _all_coalitions)
         return question.attribution(values, game.base)
 
 

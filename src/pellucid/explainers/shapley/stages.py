@@ -15,7 +15,10 @@ from scipy.special import ndtri
 from pellucid.engine.work import slices
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.maths.shapley_regression import NORMAL
-from pellucid.perturb.game import CELLS, Game, Plan
+from pellucid.perturb.game import Game, Plan
+
+CELLS = 1 << 23
+"""Worths that are held at once: 64 MB."""
 
 Certain = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From values and errors (sample, player, output) to whether each sample is certain (sample,)."""
@@ -25,7 +28,11 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def played(
-    game: Game, plan: Callable[[int], Plan], certain: Certain | None, *, everyone: bool = False
+    game: Game,
+    plan: Callable[[int], Plan],
+    certain: Certain | None = None,
+    *,
+    everyone: bool = False,
 ) -> Found:
     """Values and errors of all rows, and which of them are certain.
 
