@@ -161,11 +161,12 @@ def _is_range(index: slice, length: int) -> bool:
 
 
 def _unknown(dim: str, labels: Sequence[Label], wanted: Any) -> AxisError:
-    close = difflib.get_close_matches(str(wanted), [str(label) for label in labels], n=1)
+    spelled = {str(label): label for label in labels}
+    close = difflib.get_close_matches(wanted, list(spelled), n=1) if isinstance(wanted, str) else []
     return AxisError(
         f"Axis {dim!r} has no label {wanted!r}",
-        allowed=[str(label) for label in labels],
-        fix=f"Did you mean {close[0]!r}?" if close else None,
+        allowed=list(spelled),
+        fix=f"Did you mean {spelled[close[0]]!r}?" if close else None,
     )
 
 
