@@ -331,6 +331,7 @@ def main() -> None:
         f"({DEEP_ROWS} for unlimited forests), shap on the first few of the same rows; processor "
         f"time of one thread, 64 bits, best of {turns} turns. shap is given "
         "maskers.Independent(max_samples=…), without which it silently cuts a background to 100."
+        " XGBoost 3.4, which has the same method, needs Python 3.12 and is not compared."
     )
     record("tree_shap", "Shapley values of trees", setting, lines)
 
