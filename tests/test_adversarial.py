@@ -485,7 +485,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "shapley_interactions": "too many terms of 1000 columns",
         "reason_codes": "No exact method .* with 1000 columns",
         "exact_shap compare baseline_removal neighbours_removal tree_removal": "be enumerated",
-        "asymmetric_shap": "budget ≥ 7994",
+        "asymmetric_shap": "budget ≥ 3998",
         "banzhaf evaluate kernel_shap owen_shap permutation_shap proxy_shap sage": "budget ≥ 3998",
     },
     "huge numbers": {"gaussian_removal tree_removal": "too large"},

@@ -96,7 +96,7 @@ def chances(coalitions: np.ndarray) -> np.ndarray:
     """The chance with which each pair of a sample, or of its beginning, is in it: (pair,)."""
     pairs, players = coalitions.shape
     weight, count = _sizes(players)
-    share = _shared_out(pairs, weight, count) / count
+    share = shared_out(pairs, weight, count) / count
     return np.asarray(share[coalitions.sum(axis=1) - 1])
 
 
@@ -134,7 +134,7 @@ def distinct(coalitions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return coalitions[np.sort(first)], rank[place.reshape(-1)]
 
 
-def _shared_out(total: int, weight: np.ndarray, most: np.ndarray) -> np.ndarray:
+def shared_out(total: int, weight: np.ndarray, most: np.ndarray) -> np.ndarray:
     """`total` shared out by `weight`, with no share above `most`; shares may be fractions."""
     share, free = np.zeros(len(weight)), np.ones(len(weight), dtype=bool)
     while free.any():

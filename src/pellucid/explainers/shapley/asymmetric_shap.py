@@ -11,13 +11,13 @@ import numpy as np
 from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.game import game_of
-from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.walks import pairs_within, walked
-from pellucid.maths.coalitions import every_coalition, exact_shapley
-from pellucid.perturb.game import Game, Plan, enumerated
+from pellucid.explainers.shapley.kernel_shap import drawn
+from pellucid.explainers.shapley.sampler import WHOLE_AT_ONCE, Sampler
+from pellucid.maths.coalitions import shared_out
+from pellucid.perturb.game import Game, Plan
 
-FEWEST = 4
-"""Pairs of orders, below which the error is too small too often."""
+LEAST_EACH = 2
+"""Pairs for each player but one, at least: fewer say too little of their error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ class AsymmetricSHAP(Sampler):
         et al. use a conditional removal, such as ``"gaussian"``; with ``"marginal"`` an effect that
         the model does not use says nothing of its causes.
     budget : int
-        Most coalitions evaluated for each row. Values are exact where all coalitions that the chain
-        allows are no more; else orders are drawn, and values have an error.
+        Most coalitions evaluated for each row, shared out among the groups. A group whose
+        coalitions are no more than its share is exact; the values of others have an error.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
@@ -56,12 +56,11 @@ class AsymmetricSHAP(Sampler):
 
     Notes
     -----
-    Laws: efficiency, linearity, and dummy unless removal depends on the known columns; symmetry
-    only within a group. The chain is taken as given: nothing here tests it.
+    Laws: efficiency; within the error linearity, and dummy unless removal depends on the known
+    columns; symmetry only within a group. The chain is taken as given: nothing here tests it.
 
-    ``error`` is the standard error over independent pairs of orders, widened so that value ± 1.96
-    errors covers about 95 % (``benchmarks/calibration.py``). With fewer than four pairs it would be
-    about 90 %, as columns of a small group vary little, and such a budget is refused.
+    Once its causes are known, a group plays a game of its own, whose Shapley values are those asked
+    for. It is played as `KernelSHAP` plays, which also says what ``error`` covers.
 
     Cost: Σ 2^columns over the groups, or the budget, × background rows for each row.
 
@@ -108,11 +107,26 @@ class AsymmetricSHAP(Sampler):
                 "effects of all others."
             )
         groups = [np.arange(players)] if self.symmetric else chain
-        if sum(2.0 ** len(group) for group in groups) <= self.budget + 2 * (len(groups) - 1):
-            return enumerated(players) if len(groups) == 1 else _step_by_step(groups)
-        pairs = pairs_within("AsymmetricSHAP", self.budget, players, FEWEST)
-        rng = question.rng("orders", players)
-        return walked(np.array([_both_ways(groups, rng) for _ in range(pairs)]))
+        pairs = self._shared_out(np.array([len(group) for group in groups]))
+        rng, threads = question.rng("coalitions", players), question.threads
+        plans = [drawn(len(g), n, rng, threads) for g, n in zip(groups, pairs, strict=True)]
+        return _step_by_step(groups, plans)
+
+    def _shared_out(self, sizes: np.ndarray) -> np.ndarray:
+        """How many pairs each group draws: all of a small one, and shares of the rest."""
+        whole = 2 ** (sizes - 1.0) - 1
+        least = np.where(sizes <= WHOLE_AT_ONCE, whole, LEAST_EACH * (sizes - 1))
+        beside = 1 + len(sizes)  # nobody, everybody, and whoever came before each later group
+        free = (self.budget - beside) // 2 - least.sum()
+        if free < 0:
+            fewest = beside + 2 * int(least.sum())
+            raise InvalidSetting(
+                f"AsymmetricSHAP cannot say its error for {sizes.sum()} columns on this budget",
+                got=f"budget={self.budget}",
+                allowed=f"budget ≥ {fewest}",
+                fix=f"Allow budget={fewest} or more coalitions, or shorter groups in the order",
+            )
+        return (least + shared_out(free, sizes, whole - least)).astype(int)
 
     def _chain(self, names: tuple[str, ...]) -> list[np.ndarray]:
         """The players in each group; those not named are the last one."""
@@ -125,36 +139,43 @@ class AsymmetricSHAP(Sampler):
         return [*chain, np.array(rest)] if rest else chain
 
 
-def _step_by_step(groups: list[np.ndarray]) -> Plan:
-    """All coalitions that causes allow; within a group, Shapley values of what it adds."""
+def _step_by_step(groups: list[np.ndarray], plans: list[Plan]) -> Plan:
+    """Each group plays its own plan, once all groups before it are in and none of those after it.
+
+    A stage is the next stage of every group's plan.
+    """
     players = sum(map(len, groups))
-    rows, before = [], np.zeros(players, dtype=bool)
-    for group in groups:
-        teams = np.tile(before, (2 ** len(group), 1))
-        teams[:, group] = every_coalition(len(group))
-        rows.append(teams[1:])
-        before = teams[-1]
-    coalitions = np.concatenate(rows)[:-1]
+    doors = np.zeros((len(groups) + 1, players), dtype=bool)
+    for number, group in enumerate(groups):
+        doors[number + 1 :, group] = True
+    rows, whose, stage = (
+        [doors[1:-1]],
+        [np.full(len(groups) - 1, -1)],
+        [np.zeros(len(groups) - 1, dtype=int)],
+    )
+    for number, (group, plan) in enumerate(zip(groups, plans, strict=True)):
+        teams = np.tile(doors[number], (len(plan.coalitions), 1))
+        teams[:, group] = plan.coalitions
+        rows.append(teams)
+        whose.append(np.full(len(teams), number))
+        stage.append(np.searchsorted(plan.ends, np.arange(len(teams)), side="right"))
+    order = np.argsort(np.concatenate(stage), kind="stable")
+    ends = np.cumsum(np.bincount(np.concatenate(stage)))
+    player_group = np.concatenate(whose)[order]
 
     def shares(
         worth: np.ndarray, nobody: np.ndarray, everybody: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        first = np.broadcast_to(nobody, everybody.shape)[:, None]
-        table = np.concatenate([first, worth, everybody[:, None]], axis=1)
-        values, start = np.zeros((len(worth), players, worth.shape[2])), 0
-        for group in groups:
-            end = start + 2 ** len(group) - 1
-            values[:, group] = exact_shapley(table[:, start : end + 1])
-            start = end
-        return values, np.zeros_like(values)
+        so_far = player_group[: worth.shape[1]]
+        first = np.broadcast_to(nobody, everybody.shape)
+        at = [first, *worth[:, so_far < 0].swapaxes(0, 1), everybody]
+        values, error = np.zeros((2, len(worth), players, worth.shape[2]))
+        for number, (group, plan) in enumerate(zip(groups, plans, strict=True)):
+            found = plan.shares(worth[:, so_far == number], at[number], at[number + 1])
+            values[:, group], error[:, group] = found
+        return values, error
 
-    return Plan(coalitions, shares)
-
-
-def _both_ways(groups: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """A random order within each group, and the reverse within each group: (2, player)."""
-    drawn = [rng.permutation(group) for group in groups]
-    return np.stack([np.concatenate(drawn), np.concatenate([part[::-1] for part in drawn])])
+    return Plan(np.concatenate(rows)[order], shares, tuple(int(end) for end in ends))
 
 
 def _frozen(order: Any) -> tuple[tuple[str, ...], ...]:

@@ -84,16 +84,21 @@ class KernelSHAP(Sampler):
     cost = "budget × background rows, per row"
 
     def sample(self, question: Question, players: int) -> Plan:
-        whole = every_pair_of(players)
-        count = min((self.budget - 2) // 2, whole)
-        pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
-        threads = question.threads
+        rng = question.rng("coalitions", players)
+        return drawn(players, (self.budget - 2) // 2, rng, question.threads)
 
-        def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            met = pairs[: odd.shape[1] - 1]
-            return exactly(met, odd) if len(met) == whole else regressions(met, odd, threads)
 
-        return in_pairs(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
+def drawn(players: int, count: int, rng: np.random.Generator, threads: int) -> Plan:
+    """The plan of this many drawn pairs, or of all there are."""
+    whole = every_pair_of(players)
+    count = min(count, whole)
+    pairs, _ = sampled_pairs(players, count, rng)
+
+    def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        met = pairs[: odd.shape[1] - 1]
+        return exactly(met, odd) if len(met) == whole else regressions(met, odd, threads)
+
+    return in_pairs(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
 
 
 def regressions(pairs: np.ndarray, odd: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:

@@ -44,17 +44,17 @@ def walked(orders: np.ndarray) -> Plan:
     return Plan(met, shares, tuple(draws_after))
 
 
-def pairs_within(name: str, budget: int, players: int, fewest: int = 2) -> int:
+def pairs_within(name: str, budget: int, players: int) -> int:
     """Pairs of orders that a budget of coalitions pays for.
 
     Raises
     ------
     InvalidSetting
-        If they are fewer than an error needs: at least two, or `fewest`.
+        If they are fewer than two, which say nothing of their error.
     """
     pairs = (budget - 2) // (2 * (players - 1))
-    if pairs < fewest:
-        least = 2 * fewest * (players - 1) + 2
+    if pairs < 2:
+        least = 4 * players - 2
         raise InvalidSetting(
             f"{name} cannot say its error for {players} columns on this budget",
             got=f"budget={budget}",
