@@ -25,8 +25,8 @@ def mean_and_error(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Notes
     -----
     The mean variance of all players that vary counts as one draw more, since draws that agree on a
-    player do not prove it, and as one and a half degrees of freedom more in Student's t-quantile,
-    which widens the error so that mean ± 1.96 errors covers 95 %.
+    player do not prove it, and as 1.6 degrees of freedom more in Student's t-quantile, which
+    widens the error so that mean ± 1.96 errors covers 95 %.
     """
     draws = drawn.shape[1]
     variance = drawn.var(axis=1, ddof=1)
@@ -34,4 +34,4 @@ def mean_and_error(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     varies = variance > (ROUNDING * size) ** 2
     usual = variance.sum(axis=1, keepdims=True) / np.maximum(varies.sum(axis=1, keepdims=True), 1)
     variance = variance + (usual - variance) / draws
-    return drawn.mean(axis=1), widening(draws + 0.5) * np.sqrt(variance / draws)
+    return drawn.mean(axis=1), widening(draws + 0.6) * np.sqrt(variance / draws)

@@ -24,8 +24,9 @@ FOLDS = 5
 USUAL = 0.25
 """How many pairs the usual residual of a size counts as, beside those of the sample."""
 
-EVEN = 0.12
-"""Degrees of freedom of a sum lie this far between those of its heavy pairs and of all pairs."""
+EVEN = 0.24
+"""Over the order of the index: how far the degrees of freedom of a sum lie between those of its
+heavy pairs and those of all pairs."""
 
 RIDGES = np.logspace(-12, 1, 14)
 """Penalties tried, relative to the largest squared singular value."""
@@ -185,7 +186,7 @@ class InteractionSampling:
             squares = (squares + USUAL * np.multiply.outer(heavy, usual)) / (effective + USUAL)
             added = squares * count**2 * (1 - few / count) * (1 / number).sum() / parts**2
             variance += added
-            fourth += added**2 / ((1 - EVEN) * effective + EVEN * few)
+            fourth += added**2 / (effective + EVEN / self.order * (few - effective))
         return value, widening(np.maximum(variance**2 / fourth, 1)) * np.sqrt(variance)
 
     def _weight(self, size: int, few: int) -> tuple[np.ndarray, np.ndarray]:

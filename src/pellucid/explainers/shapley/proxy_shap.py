@@ -21,6 +21,10 @@ FOLDS = 4
 MANY = 16
 """Pairs for each player from which two parts do: more would correct with too little."""
 
+CANCELS = 0.25
+"""Share of all pairs up to which errors of the parts, which have no pair in common, cancel as those
+of a sample without replacement; beyond it proxies know too well what they have seen."""
+
 PAIRS_EACH = 2
 """Pairs in a part for each player but one, at least."""
 
@@ -59,8 +63,9 @@ class ProxySHAP(Sampler):
 
     The sample is cut into two to four parts. Each proxy is fitted to all parts but one, and its
     values corrected by that one; the mean over parts has the mean of their squared errors, over
-    the number of parts, as its own: about right for models (``benchmarks/calibration.py``), too
-    narrow for games of many steps where much of all coalitions is drawn. With fewer than
+    the number of parts and a little less, as its own: right for models
+    (``benchmarks/calibration.py``), too narrow for games of many steps where much of all
+    coalitions is drawn. With fewer than
     8 × columns − 6 coalitions there is no proxy, and the answer is `KernelSHAP`'s; a note says so.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
@@ -123,7 +128,8 @@ def _corrected(
             found, doubt = fit.estimate(left)
             values += (proxied + found) / parts
             error += doubt**2 / parts**2
-    return values, np.sqrt(error)
+    drawn = min(len(pairs) / every_pair_of(pairs.shape[1]), CANCELS)
+    return values, np.sqrt(error * (1 - drawn) / (1 - drawn / parts))
 
 
 def _proxy(signs: np.ndarray, odd: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
