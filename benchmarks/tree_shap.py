@@ -65,12 +65,6 @@ interventional(trees, X, X[:20])
 print(time.perf_counter() - begin)
 """
 
-PREDICT = (
-    "A quarter of our time is scikit-learn's own predict of a data frame, asked once to hold the "
-    "shares to it; shap never asks the model. Par would need less work for each column."
-)
-NOTES = {("gradient boosting", "pandas"): PREDICT}
-
 Run = Callable[[], Any]
 
 
@@ -279,7 +273,7 @@ def front_door(X: np.ndarray, y: np.ndarray, turns: int) -> Any:
 
             ours(), theirs()
             task = f"pel.explain, one row from {kind}, {name}, 100 trees, {game}"
-            yield latency(task, ours, theirs, turns, NOTES.get((name, kind), ""))
+            yield latency(task, ours, theirs, turns)
 
 
 def first_calls() -> Any:

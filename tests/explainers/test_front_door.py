@@ -93,13 +93,13 @@ def test_a_forest_that_answers_by_itself_is_asked_by_its_own_method() -> None:
 def test_the_trees_of_a_forest_are_asked_once(monkeypatch) -> None:
     model, _ = SKLEARN["forest"]
     calls: list[int] = []
-    own = sklearn_asked._in_turn
+    own = sklearn_asked._mean
 
     def counting(forest, verb, rows):
         calls.append(len(rows))
         return own(forest, verb, rows)
 
-    monkeypatch.setattr(sklearn_asked, "_in_turn", counting)
+    monkeypatch.setattr(sklearn_asked, "_mean", counting)
     for background in (None, X):
         pel.explain(model, X[:1], background=background, method="tree_shap")
     assert calls == [1, 1]

@@ -23,6 +23,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 EXACT_INTEGER = 2**53  # above it, neighbouring whole numbers share one float64
 TICKS_PER_DAY = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 864 * 10**11}
+NUMBERS = frozenset(type(np.dtype(code)) for code in "bhilqBHILQefd")
 FIXES = {
     "timedelta64": "Turn it into a number, such as seconds",
     "duration": "Turn it into a number, such as seconds",
@@ -53,6 +54,12 @@ class Encoded:
     missing: Any = None
     exact: Any = None
     originals: dict[Category, Any] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether these are NumPy's own numbers, all of them exact as codes."""
+        own = type(self.dtype) in NUMBERS and self.arrow is None
+        return own and self.kind == "numeric" and self.exact is None
 
 
 def encode_numpy(name: str, values: npt.NDArray[Any]) -> Encoded:

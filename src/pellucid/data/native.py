@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,6 +101,8 @@ def give(frame: Frame, names: tuple[str, ...], codes: FloatArray) -> Any:
 
 def with_levels(kind: str, found: Encoded, column: Column, dtype: Any = None) -> Native:
     """The way back for one column whose meaning is settled."""
+    if found.is_plain and column.kind == "numeric" and dtype is None:
+        return _plain(found.dtype, found.integer)
     if column.kind != found.kind and np.isnan(found.codes).all():
         found = _blank(column.kind)
     slim = replace(found, codes=np.empty(0))
@@ -109,6 +112,13 @@ def with_levels(kind: str, found: Encoded, column: Column, dtype: Any = None) ->
         return Native(found=slim, dtype=dtype, levels=np.array(column.categories, dtype=np.float64))
     levels = native_levels("records" if dtype is list else kind, found, column.categories)
     return Native(found=slim, dtype=dtype, levels=levels)
+
+
+@cache
+def _plain(dtype: np.dtype[Any], integer: bool) -> Native:
+    """A column of NumPy's own numbers: all of one type go back in one way."""
+    found = Encoded(codes=np.empty(0), kind="numeric", route="number", dtype=dtype, integer=integer)
+    return Native(found=found)
 
 
 def _blank(kind: Kind) -> Encoded:

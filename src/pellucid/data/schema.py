@@ -191,6 +191,8 @@ def _plain(column: Column) -> dict[str, Any]:
 
 def _categories(column: Column) -> tuple[Category, ...]:
     given = column.categories
+    if isinstance(given, tuple) and not given:
+        return given
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidSetting(
             f"The categories of column {column.name!r} are a list of values", got=repr(given)

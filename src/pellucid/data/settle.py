@@ -51,6 +51,8 @@ def settle(
     InvalidData
         If a value is outside the categories or the range that was said; names the rows.
     """
+    if found.is_plain and like is None and not said:
+        return Column(name=name, kind="numeric", integer=found.integer), found.codes, ()
     kind = _kind(name, found, said, like)
     if kind in WITH_CATEGORIES:
         categories, codes, notes = _categories(name, kind, found, said, like, rows)

@@ -30,6 +30,7 @@ ROOM_BYTES = 524_288  # what a block of rows touches again and again; stays in t
 MOST_ROWS = 256  # of a block, in 64 bits
 SINGLE_TREES = 16  # trees whose values are added up in 32 bits
 CHUNKS = 16  # parts of a forest whose sums are added in order, whatever the threads
+SMALL = 1 << 20  # tests × rows × background rows for which starting threads takes longer
 SUBTREE_BITS, LEAF_BITS = 8, 11  # largest tables of the interventional game
 
 
@@ -231,8 +232,10 @@ def interventional(
     shape = len(forest.base), len(plan.players), own.shape[1]
     trees = len(forest.root)
     chunk = max(-(-trees // CHUNKS), 1)
+    small = len(plan.tests) * own.shape[1] * other.shape[1] <= SMALL
     if share is None and own.shape[1] == 1:  # the tables of many rows need not be compiled for it
         share = np.full((1, other.shape[1]), 1.0 / other.shape[1])
+        chunk = trees if small else chunk
 
     def explain(begin: int) -> Floats:
         part = np.zeros(shape)
@@ -245,7 +248,7 @@ def interventional(
         return part
 
     total = np.zeros(shape)
-    for part in _each(explain, range(0, trees, chunk), threads):
+    for part in _each(explain, range(0, trees, chunk), 1 if small else threads):
         total += part
     values = np.zeros((own.shape[1], players, len(forest.base)))
     values[:, plan.players] = total.transpose(2, 1, 0)

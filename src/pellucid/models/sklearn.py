@@ -161,7 +161,7 @@ class SklearnModel(Model):
         return log_odds(p) if scale == "logit" else p
 
     def _margins(self, X: Any) -> np.ndarray:
-        out = np.asarray(self._estimator.decision_function(X))
+        out = asked(self._estimator, "decision_function", X)
         expected = len(self.classes or ())
         in_pairs = getattr(self._estimator, "decision_function_shape", None) == "ovo"
         if out.ndim == 2 and (in_pairs or out.shape[1] != expected):

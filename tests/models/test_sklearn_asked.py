@@ -1,15 +1,19 @@
-"""A forest asked about few rows says what its own method says, and memory that changes shows."""
+"""Trees asked directly say what their ensemble's own method says; memory that changes shows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.linear_model import LinearRegression
 
 from pellucid.models import fingerprints, sklearn_asked
 
@@ -39,6 +43,57 @@ def test_a_forest_refuses_what_its_own_method_refuses() -> None:
     model = RandomForestRegressor(3).fit(frame, Y)
     with pytest.raises(ValueError, match="feature names"):
         sklearn_asked.asked(model, "predict", frame.rename(columns={"a": "z"})[:1])
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("classes", [1, 2, 4])
+@pytest.mark.parametrize("init", ["zero", None, "fitted"])
+def test_boosted_trees_answer_as_their_own_method_to_the_last_bit(classes, init, framed) -> None:
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(X, columns=list("abcde")) if framed else X
+    if init == "fitted" and classes > 1:
+        init = RandomForestClassifier(3, random_state=0)
+    elif init == "fitted":
+        init = LinearRegression()
+    if classes > 1:
+        target = np.digitize(Y, np.quantile(Y, np.arange(1, classes) / classes))
+        model, verb = GradientBoostingClassifier(n_estimators=20, init=init), "decision_function"
+    else:
+        target, model, verb = Y, GradientBoostingRegressor(n_estimators=20, init=init), "predict"
+    model.fit(table, target)
+    assert sklearn_asked.plain_rows(model, table) is not None
+    for rows in (1, len(X)):
+        truth = getattr(model, verb)(table[:rows])
+        found = sklearn_asked.asked(model, verb, table[:rows])
+        assert found.shape == truth.shape
+        assert found.tobytes() == truth.tobytes()
+
+
+def test_rows_that_need_the_library_s_checks_go_through_them() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    model = GradientBoostingRegressor(n_estimators=3).fit(frame, Y)
+    with pytest.raises(ValueError, match="feature names"):
+        sklearn_asked.asked(model, "predict", frame.rename(columns={"a": "z"}))
+    with pytest.warns(UserWarning, match="feature names"):
+        sklearn_asked.asked(model, "predict", X)
+    for odd, said in ((np.nan, "NaN"), (1e300, "too large"), (np.inf, "infinity")):
+        with pytest.raises(ValueError, match=said):
+            sklearn_asked.asked(model, "predict", frame.assign(b=odd))
+    named = frame.astype({"a": "Float64"})
+    assert sklearn_asked.plain_rows(model, named) is None
+    whole = (10 * frame).round().astype("int64")
+    np.testing.assert_array_equal(
+        sklearn_asked.asked(model, "predict", whole), model.predict(whole)
+    )
+
+    class Own(GradientBoostingRegressor):
+        def _raw_predict(self, X):
+            return super()._raw_predict(X) + 1
+
+    own = Own(n_estimators=3, init=DummyRegressor()).fit(frame, Y)
+    assert not sklearn_asked._is_plain_sum(own, "predict")
+    np.testing.assert_array_equal(sklearn_asked.asked(own, "predict", frame), own.predict(frame))
 
 
 def test_another_method_of_the_user_or_another_kind_of_tree_is_asked_itself() -> None:
