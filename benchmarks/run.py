@@ -14,7 +14,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ LIBRARIES = (
     *("numpy", "numba", "scikit-learn", "xgboost-cpu", "xgboost", "lightgbm", "catboost"),
     *("shap", "shapiq", "woodelf-explainer", "lime", "PyALE", "statsmodels"),
 )
+
+APART = "alibi", "anchor-exp", "dalex"
+"""Peers in the environment `.venv-peers`."""
 
 HEAD = """# Benchmarks
 
@@ -100,14 +103,12 @@ def machine() -> str:
 
 
 def versions() -> str:
-    """The libraries that are installed."""
-    found = []
-    for name in LIBRARIES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(found)
+    """The libraries that are installed, here and in the peers' own environment."""
+    places = [str(place) for place in HERE.parent.glob(".venv-peers/lib/python*/site-packages")]
+    here = [(name, distributions(name=name)) for name in LIBRARIES]
+    apart = [(name, distributions(name=name, path=places)) for name in APART]
+    found = [(name, next(iter(each), None)) for name, each in (*here, *apart)]
+    return ", ".join(f"{name} {one.version}" for name, one in found if one is not None)
 
 
 def _lines(path: str) -> list[str]:
