@@ -460,7 +460,7 @@ def answer(name: str, given: Given) -> Any:
 
 
 GROUPS, AGAIN = "correlated_groups linear_groups", "drop_column loco"
-PAIRS = "ale_interaction variance_interaction"
+PAIRS = "ale_interaction joint_partial_dependence variance_interaction"
 NORMAL_ONLY = "gaussian_removal copula_removal"
 OWN_ROWS = f"{AGAIN} no_background path_dependent"
 ANSWERED = ""
@@ -490,9 +490,9 @@ REFUSED: dict[str, dict[str, str]] = {
     },
     "huge numbers": {"gaussian_removal tree_removal": "too large"},
     "outputs without a square": {
-        "ale ale_interaction anchors drop_column h_statistic lime partial_dependence "
-        "partial_dependence_importance permutation_importance rule_list sage surrogate_tree "
-        "variance_interaction": "too large",
+        "ale ale_interaction anchors drop_column h_statistic joint_partial_dependence lime "
+        "partial_dependence partial_dependence_importance permutation_importance rule_list sage "
+        "surrogate_tree variance_interaction": "too large",
     },
     "outputs without a sum": {
         f"{GROUPS} ceteris_paribus ice owen_shap": ANSWERED,
@@ -510,7 +510,7 @@ REFUSED: dict[str, dict[str, str]] = {
     "missing dates": {NORMAL_ONLY: "missing or infinite values"},
     "mixed types": {"*": "'a' mixes values of several types"},
     "a category never seen, refused": {
-        f"{GROUPS} ale ale_interaction h_statistic partial_dependence "
+        f"{GROUPS} ale ale_interaction h_statistic joint_partial_dependence partial_dependence "
         "partial_dependence_importance variance_interaction": ANSWERED,
         "*": "unknown categories",
     },

@@ -23,6 +23,7 @@ EXCUSES: dict[tuple[str, str], str] = {
     ("partial_dependence", "rows_together_equal_rows_apart"): GLOBAL,
     ("ale", "rows_together_equal_rows_apart"): GLOBAL,
     ("ale_interaction", "rows_together_equal_rows_apart"): GLOBAL,
+    ("joint_partial_dependence", "rows_together_equal_rows_apart"): GLOBAL,
     ("permutation_importance", "rows_together_equal_rows_apart"): GLOBAL,
     ("partial_dependence_importance", "rows_together_equal_rows_apart"): GLOBAL,
     ("h_statistic", "rows_together_equal_rows_apart"): GLOBAL,

@@ -35,6 +35,7 @@ from pellucid.explainers.effect import variance_interaction as variance
 from pellucid.explainers.effect.ale import ALE
 from pellucid.explainers.effect.h_statistic import HStatistic
 from pellucid.explainers.effect.ice import ICE
+from pellucid.explainers.effect.joint_partial_dependence import JointPartialDependence
 from pellucid.explainers.effect.partial_dependence import PartialDependence
 from pellucid.explainers.effect.permutation_importance import PermutationImportance
 from pellucid.explainers.effect.tree_route import MISREAD, TreeRoute
@@ -51,6 +52,7 @@ RECIPES = (
     HStatistic(kind="total", max_background=14),
     HStatistic(kind="pair", max_background=12),
     VarianceInteraction(points=3, max_background=20),
+    JointPartialDependence(points=3),
 )
 
 
@@ -218,7 +220,7 @@ def test_the_trees_say_what_the_model_says(name, recipe):
     assert found[0].evaluations <= 16 + 2 * X.shape[1] < asked[0].evaluations
 
 
-@pytest.mark.parametrize("recipe", RECIPES[:3], ids=lambda r: r.name())
+@pytest.mark.parametrize("recipe", [*RECIPES[:3], RECIPES[-1]], ids=lambda r: r.name())
 @pytest.mark.parametrize(
     ("name", "scale"),
     [

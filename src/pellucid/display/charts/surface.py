@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.core.axes import Label
-from pellucid.core.curve import GRIDS, Curve
+from pellucid.core.curve import GRIDS, GUESSED, Curve
 from pellucid.core.errors import AxisError
 from pellucid.display import figure, lines
 from pellucid.display.theme import WIDTH, Palette, palette
@@ -20,6 +20,7 @@ from pellucid.display.words import (
     datum,
     measured,
     method_name,
+    percent,
     shorten,
     signed,
     unique,
@@ -47,8 +48,14 @@ SIGNS = ("▲", "▼")
 FULL = 0.6
 """From this part of the reach on, a rectangle is no longer pale."""
 
+BESIDE = {"band": "band", "rows": "rows", "outside": "rows without a like here"}
+"""What a point tells beside its values, and what that is called."""
+
 STROKES = 48
 """Diagonals behind the field, seen where it is blank."""
+
+PALE = 0.45
+"""How much of a colour is left where the model guesses, so that the diagonals show."""
 
 PURE = "ale_interaction"
 """The method whose surface has a middle of zero: what two columns do beyond each alone."""
@@ -61,7 +68,7 @@ def chart(
     theme: str = "light",
     width: int = WIDTH,
 ) -> alt.LayerChart:
-    """A field of colours over two features; points that no row lies near are hatched.
+    """A field of colours over two features; points that no row lies near are blank and hatched.
 
     Parameters
     ----------
@@ -84,7 +91,8 @@ def chart(
     Each point colours the rectangle of what lies nearest to it. The palest colour is zero for
     ALE, and the mean over rows for any other surface; the strongest is for the distance from it
     that 98 % of the rows keep within, and beyond. The highest and the lowest point are marked with
-    their numbers.
+    their numbers. Colours are pale and hatched where a fifth of the rows or more have no like
+    (`Curve.extrapolated`): there the model guesses.
     """
     figure.check_width(width)
     if explanation.other is None:
@@ -131,6 +139,18 @@ def _known(curve: Curve) -> np.ndarray:
     rows = np.ones(curve.values.shape) if curve.weight is None else curve.weight
     known = np.isfinite(curve.values)
     return known & (rows > 0) if (known & (rows > 0)).any() else known
+
+
+def _guessed(curve: Curve) -> np.ndarray:
+    """At which points there are rows, but many that are put there have no like."""
+    if curve.extrapolated is None:
+        return np.zeros(curve.values.shape, dtype=bool)
+    return _known(curve) & (curve.extrapolated >= GUESSED)
+
+
+def _number(curve: Curve, value: float) -> str:
+    """A value with its sign where it is a difference, else as it is."""
+    return signed(value) if curve.method == PURE else brief(value)
 
 
 def _middle(curve: Curve) -> float:
@@ -196,7 +216,7 @@ def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str], wi
     )
     x, y = (_axis(curve, dim, name, width) for dim, name in zip(AXES, names, strict=True))
     told = [("first", names[0]), ("second", names[1]), ("exact", unit)]
-    told += [(field, field) for field in ("band", "rows") if field in columns]
+    told += [(field, title) for field, title in BESIDE.items() if field in columns]
     table = figure.table(columns)
     base = alt.Chart(table).encode(
         x=alt.X("left:Q", **x), x2="right:Q", y=alt.Y("low:Q", **y), y2="high:Q"
@@ -209,7 +229,9 @@ def _drawn(curve: Curve, colours: Palette, unit: str, names: tuple[str, str], wi
         .encode(x=alt.X("left:Q", **x), x2="right:Q", y=alt.Y("low:Q", **y), y2="high:Q"),
         blank.mark_rect(color=colours.grid, opacity=0.3).encode(tooltip=figure.tooltip(*told)),
         field.encode(
-            color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=figure.tooltip(*told)
+            color=alt.Color("value:Q", scale=scale, legend=legend),
+            opacity=alt.condition("datum.guess", alt.value(PALE), alt.value(1.0)),
+            tooltip=figure.tooltip(*told),
         ),
     ]
     extremes = alt.Chart(table).transform_filter("datum.mark != ''")
@@ -263,7 +285,7 @@ def _marks(curve: Curve, width: int) -> dict[int, str]:
     if not np.nanmax(seen) > np.nanmin(seen):
         return {}
     places = int(np.nanargmax(seen)), int(np.nanargmin(seen))
-    texts = [signed(seen.flat[place]) for place in places]
+    texts = [_number(curve, seen.flat[place]) for place in places]
     fits = True
     for place, text in zip(places, texts, strict=True):
         for dim, at, pixels, needed in zip(
@@ -283,6 +305,7 @@ def _inks(curve: Curve, colours: Palette) -> list[str]:
     """What reads on each rectangle: light on full blue, dark on full vermillion."""
     dark, light = sorted((colours.text, colours.background))
     part = (curve.values.ravel() - _middle(curve)) / _reach(curve)
+    part = np.where(_guessed(curve).ravel(), 0.0, part)
     return [dark if p > FULL else light if p < -FULL else colours.text for p in part]
 
 
@@ -300,9 +323,11 @@ def _rectangles(curve: Curve, width: int) -> dict[str, Any]:
         "centre": (up[:-1] / 2 + up[1:] / 2)[j],
         "value": values.ravel(),
         "known": known.ravel(),
+        "guess": _guessed(curve).ravel(),
         "mark": [marks.get(place, "") for place in range(values.size)],
         "exact": [
-            signed(v) if k else "no rows" for v, k in zip(values.flat, known.flat, strict=True)
+            _number(curve, v) if k else "no rows"
+            for v, k in zip(values.flat, known.flat, strict=True)
         ],
         "first": [datum(curve.grid[a]) for a in i],
         "second": [datum(_other(curve)[b]) for b in j],
@@ -312,6 +337,8 @@ def _rectangles(curve: Curve, width: int) -> dict[str, Any]:
         columns["band"] = [f"{brief(a)} to {brief(b)}" for a, b in zip(low, high, strict=True)]
     if curve.weight is not None:
         columns["rows"] = [f"{count:.0f}" for count in curve.weight.flat]
+    if curve.extrapolated is not None:
+        columns["outside"] = [percent(share) for share in curve.extrapolated.flat]
     return columns
 
 
@@ -325,14 +352,18 @@ def _reading(curve: Curve, pure: bool, width: int) -> str:
         marks = tuple(_marks(curve, width).values())
         ends = "in numbers: the highest and the lowest"
         if marks == SIGNS:
-            high, low = curve.values[known].max(), curve.values[known].min()
-            ends = f"{SIGNS[0]} the highest, {signed(high)}, {SIGNS[1]} the lowest, {signed(low)}"
+            seen = curve.values[known]
+            high, low = (_number(curve, end) for end in (seen.max(), seen.min()))
+            ends = f"{SIGNS[0]} the highest, {high}, {SIGNS[1]} the lowest, {low}"
         said.append(f"Vermillion: higher, blue: lower than {brief(_middle(curve))}; {ends}.")
     if curve.band is not None and pure and curve.values.any():
         away = ((curve.band[0] > 0) | (curve.band[1] < 0))[known]
         said.append(f"At {int(away.sum())} of {len(away)} points the 95 % interval leaves out 0.")
     if not known.all():
-        said.append("Hatched: no rows nearby, nothing to go by.")
+        blank = "Blank" if _guessed(curve).any() else "Hatched"
+        said.append(f"{blank}: no rows nearby, nothing to go by.")
+    if _guessed(curve).any():
+        said.append(f"Hatched colours: {GUESSED:.0%} of the rows or more have no like there.")
     return " ".join(said)
 
 

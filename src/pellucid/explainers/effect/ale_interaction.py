@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
 from scipy import special
 
 from pellucid.core.curve import Curve
-from pellucid.core.errors import InvalidSetting, MissingValues
+from pellucid.core.errors import MissingValues
 from pellucid.engine.work import slices
 from pellucid.explainers.effect.grid import (
     Features,
     Grid,
     binned,
-    checked_features,
     chosen,
     rows_at,
     surface,
     usable,
 )
+from pellucid.explainers.effect.pairs import checked_together, one_or_each, pairs_of
 from pellucid.explainers.effect.steps import (
     Moving,
     Steps,
@@ -38,9 +37,6 @@ BAND = (
     "95 % interval over rows, point by point, for the given bins; "
     "it does not say how sure the model is"
 )
-
-MOST_PAIRS = 200
-"""Pairs that are looked at without being named."""
 
 NOTHING = 1e-12
 """A double difference smaller than this part of the output is rounding, and taken as zero."""
@@ -106,41 +102,20 @@ class ALEInteraction(Explainer):
     max_background: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "feature", checked_features(self.feature))
+        object.__setattr__(self, "feature", checked_together(self.feature))
         whole_number("bins", self.bins, 1)
         whole_number("max_background", self.max_background, 2, optional=True)
-        if self.feature is None:
-            return
-        if isinstance(self.feature, str) or len(set(self.feature)) < max(2, len(self.feature)):
-            raise InvalidSetting(
-                "feature names the columns that act together",
-                got=repr(self.feature),
-                allowed="two or more different names, or None for all columns",
-            )
 
     def work(self, question: Question) -> int:
         most = question.reference_size(self.max_background)
-        return most * (1 + 4 * len(self._pairs(chosen(question, self.feature))))
+        return most * (1 + 4 * len(pairs_of(chosen(question, self.feature), self.feature)))
 
     def compute(self, question: Question) -> Curve | tuple[Curve, ...]:
         rows = question.reference(self.max_background, covered=True)
-        pairs = self._pairs(usable(question, self.feature, rows))
+        pairs = pairs_of(usable(question, self.feature, rows), self.feature)
         moving = Moving(question, rows)
-        found = tuple(self._surface(question, rows, moving, pair) for pair in pairs)
-        return found[0] if self.feature is not None and len(self.feature) == 2 else found
-
-    def _pairs(self, columns: list[int]) -> list[tuple[int, int]]:
-        pairs = list(combinations(columns, 2))
-        if not pairs:
-            raise InvalidSetting("It takes two columns to act together", got=f"{len(columns)}")
-        if self.feature is None and len(pairs) > MOST_PAIRS:
-            raise InvalidSetting(
-                "These are too many pairs to look at unasked",
-                got=f"{len(pairs)} pairs of {len(columns)} columns",
-                allowed=f"{MOST_PAIRS} pairs, or any number of named columns",
-                fix="Name columns with feature=; h_statistic(kind='pair') says which act together",
-            )
-        return pairs
+        found = [self._surface(question, rows, moving, pair) for pair in pairs]
+        return one_or_each(self.feature, found)
 
     def _surface(
         self, question: Question, rows: np.ndarray, moving: Moving, pair: tuple[int, int]

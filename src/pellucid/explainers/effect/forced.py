@@ -1,12 +1,13 @@
-"""The model's output with one column forced to a value: the door of all effects to the model.
+"""The model's output with columns forced to values: the door of all effects to the model.
 
-Where the model is read as trees they answer, exactly and for all columns in one walk; otherwise the
-model is asked about every row at every point.
+Where the model is read as trees they answer, exactly and in one walk for all columns that are
+forced one at a time; otherwise the model is asked about every row at every point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from pellucid.engine.work import slices
 from pellucid.explainers.effect.tree_route import LINES, TreeRoute, tree_route
 from pellucid.explainers.question import Question
 
-Points = tuple[int, np.ndarray]
-"""A column's place, and the codes that it is forced to one after another."""
+Points = tuple[int | list[int], np.ndarray]
+"""A column's place and the codes (point,) that it is forced to one after another, or the places of
+several that are forced together, (point, column)."""
 
 
 def forced(question: Question, rows: np.ndarray, grids: Sequence[Points]) -> Iterator[np.ndarray]:
@@ -52,31 +54,32 @@ def means(
         else:
             asked = _asked(question, rows, some)
             for _, codes in some:
-                outputs = [next(asked) for _ in codes]
-                mean = np.array([each.mean(axis=0) for each in outputs])
                 freedom = min(1, len(rows) - 1)
-                yield mean, np.array([each.std(axis=0, ddof=freedom) for each in outputs])
+                outputs = islice(asked, len(codes))
+                both = [(each.mean(axis=0), each.std(axis=0, ddof=freedom)) for each in outputs]
+                yield np.array([mean for mean, _ in both]), np.array([sd for _, sd in both])
 
 
 def _portions(grids: Sequence[Points], rows: int) -> Iterator[Sequence[Points]]:
-    """As many grids at once as can be held."""
-    start, held = 0, 0
-    for place, (_, codes) in enumerate(grids):
-        if held and (held + len(codes)) * rows > LINES * 128:
+    """As many grids at once as can be held, of columns that are all different."""
+    start, held, taken = 0, 0, set[int]()
+    for place, (columns, codes) in enumerate(grids):
+        own = {columns} if isinstance(columns, int) else set(columns)
+        if held and ((held + len(codes)) * rows > LINES * 128 or own & taken):
             yield grids[start:place]
-            start, held = place, 0
-        held += len(codes)
+            start, held, taken = place, 0, set()
+        held, taken = held + len(codes), taken | own
     yield grids[start:]
 
 
 def _asked(question: Question, rows: np.ndarray, grids: Sequence[Points]) -> Iterator[np.ndarray]:
     """The model's own answer at each point in turn, (row, output); many points at once."""
-    forces = [(column, code) for column, codes in grids for code in codes]
+    forces = [(columns, code) for columns, codes in grids for code in codes]
     several = max(1, question.work.batch_size // len(rows))
     for some in slices(len(forces), several):
         block = np.tile(rows, (some.stop - some.start, 1, 1))
-        for copy, (column, code) in zip(block, forces[some], strict=True):
-            copy[:, column] = code
+        for copy, (columns, code) in zip(block, forces[some], strict=True):
+            copy[:, columns] = code
         outputs = question.predict(block.reshape(-1, rows.shape[1]))
         yield from outputs.reshape(len(block), len(rows), -1)
 
@@ -89,8 +92,8 @@ def _walked(route: TreeRoute, grids: Sequence[Points]) -> Iterator[list[np.ndarr
         for place, (_, codes) in enumerate(grids)
     ]
     asked = route.rows[[row for row, _ in wanted]]
-    for place, ((_, point), (column, codes)) in enumerate(zip(wanted, grids, strict=True)):
-        asked[place, column] = codes[point]
+    for place, ((_, point), (columns, codes)) in enumerate(zip(wanted, grids, strict=True)):
+        asked[place, columns] = codes[point]
     said = {}
     for rows, values in route.curves(grids):
         for place, (row, point) in enumerate(wanted):

@@ -223,6 +223,7 @@ def curve(
         Its limits.
     """
     outside = points.outside(question.table.codes if samples else None)
+    share = outside.mean(axis=0) if samples and outside is not None else outside
     dims: tuple[str, ...] = ("sample", "point") if samples else ("point",)
     coords: dict[str, Sequence[Label]] = {"sample": list(question.table.rows)} if samples else {}
     if question.many:
@@ -241,7 +242,7 @@ def curve(
         weight=points.weight,
         categorical=points.categorical,
         extrapolated=outside,
-        provenance=Provenance(method="", notes=(*points.notes, *_guesses(points.name, outside))),
+        provenance=Provenance(method="", notes=(*points.notes, *_guesses(points.name, share))),
     )
 
 
@@ -253,6 +254,7 @@ def surface(
     weight: np.ndarray,
     band: np.ndarray | None = None,
     band_meaning: str = "",
+    extrapolated: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
 ) -> Curve:
     """The curve over two columns, from values (point, other point, output)."""
@@ -263,7 +265,8 @@ def surface(
         dims, coords = (*dims, question.output_axis), {question.output_axis: question.labels}
     else:
         values, band = values[..., 0], None if band is None else band[..., 0]
-    own = tuple(dict.fromkeys((*first.notes, *second.notes, *notes)))
+    said = _guesses(f"{first.name} and {second.name}", extrapolated)
+    own = tuple(dict.fromkeys((*first.notes, *second.notes, *notes, *said)))
     return Curve(
         feature=first.name,
         grid=first.labels,
@@ -277,6 +280,7 @@ def surface(
         band=band,
         band_meaning=band_meaning if band is not None else "",
         weight=weight,
+        extrapolated=extrapolated,
         provenance=Provenance(method="", notes=own),
     )
 
@@ -304,15 +308,14 @@ def _place(points: Grid, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _guesses(name: str, outside: np.ndarray | None) -> Iterator[str]:
-    """A note on points that take many rows out of what occurs."""
-    if outside is None:
+def _guesses(name: str, share: np.ndarray | None) -> Iterator[str]:
+    """A note on points that take a large share of rows out of what occurs."""
+    if share is None:
         return
-    share = outside if outside.ndim == 1 else outside.mean(axis=0)
     many = int((share >= GUESSED).sum())
     if many:
         yield (
-            f"At {many} of {len(share)} points of {name}, {GUESSED:.0%} of the rows or more (up to "
+            f"At {many} of {share.size} points of {name}, {GUESSED:.0%} of the rows or more (up to "
             f"{share.max():.0%}) take a value that rows like them do not have: there the model is "
             "asked about what does not occur."
         )

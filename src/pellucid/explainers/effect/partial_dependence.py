@@ -28,6 +28,14 @@ BAND = (
 )
 
 
+def interval(mean: np.ndarray, spread: np.ndarray, rows: int) -> np.ndarray | None:
+    """The band (2, point, output) of means over `rows`; none for a single one."""
+    if rows < 2:
+        return None
+    reach = special.stdtrit(rows - 1, 0.975) / np.sqrt(rows) * spread
+    return np.stack([mean - reach, mean + reach])
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartialDependence(Explainer):
     """The mean output when one column is set to each point of a grid, all else as it is.
@@ -96,9 +104,8 @@ class PartialDependence(Explainer):
         rows = question.reference(self.max_background, covered=True)
         found = grids(question, self.feature, rows, self.points)
         outputs = means(question, rows, [(each.column, each.codes) for each in found])
-        wide = special.stdtrit(len(rows) - 1, 0.975) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0
         curves = []
         for each, (mean, spread) in zip(found, outputs, strict=True):
-            band = np.stack([mean - wide * spread, mean + wide * spread]) if wide else None
+            band = interval(mean, spread, len(rows))
             curves.append(curve(question, each, mean, band=band, band_meaning=BAND))
         return one_or_all(self.feature, curves)

@@ -76,13 +76,14 @@ class TreeRoute:
         return self.trees.predict_codes(self.codes)
 
     def curves(
-        self, grids: Sequence[tuple[int, np.ndarray]]
+        self, grids: Sequence[tuple[int | list[int], np.ndarray]]
     ) -> Iterator[tuple[slice, list[np.ndarray]]]:
         """Predictions with columns forced, block of rows after block of rows.
 
         Parameters
         ----------
-        grids : sequence of (column, codes of its points)
+        grids : sequence of (column, codes of its points), or of (columns, codes (point, column))
+            None is in two grids.
 
         Yields
         ------
@@ -92,9 +93,11 @@ class TreeRoute:
         """
         from pellucid.maths import tree_profiles, tree_walks
 
-        columns = [column for column, _ in grids]
-        ready = tree_walks.plan(self.trees, self.origin, columns)
-        points = [self.forced(column, codes) for column, codes in grids]
+        owner = np.full(len(self.question.table.names), len(grids))
+        for number_, (columns, _) in enumerate(grids):
+            owner[columns] = number_
+        ready = tree_walks.plan(self.trees, owner[self.origin], range(len(grids)))
+        points = [self.forced(columns, codes) for columns, codes in grids]
         steps = tree_profiles.curve_steps(ready, points)
         blocks = tree_profiles.curves(
             self.trees, ready, steps, self.codes, threads=self.question.threads
@@ -272,10 +275,10 @@ class TreeRoute:
             fix="Please report this model; given as a function, it is asked for every prediction",
         )
 
-    def forced(self, column: int, codes: np.ndarray) -> np.ndarray:
-        """The trees' codes of points of one column, (slot, point)."""
+    def forced(self, columns: int | list[int], codes: np.ndarray) -> np.ndarray:
+        """The trees' codes of points of one column or of several together, (slot, point)."""
         rows = np.repeat(self.rows[:1], len(codes), axis=0)
-        rows[:, column] = codes
+        rows[:, columns] = codes
         return self.coded(rows)
 
 
