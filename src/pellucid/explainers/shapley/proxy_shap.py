@@ -21,9 +21,10 @@ FOLDS = 4
 MANY = 16
 """Pairs for each player from which two parts do: more would correct with too little."""
 
-CANCELS = 0.25
-"""Share of all pairs up to which errors of the parts, which have no pair in common, cancel as those
-of a sample without replacement; beyond it proxies know too well what they have seen."""
+KNOWN, CANCELS = 0.5, 0.1
+"""Errors of the parts, which have no pair in common, cancel as those of a sample without
+replacement do; less so as it nears half of all pairs, where proxies know what they have seen too
+well; but never less than for a tenth of them."""
 
 PAIRS_EACH = 2
 """Pairs in a part for each player but one, at least."""
@@ -128,7 +129,8 @@ def _corrected(
             found, doubt = fit.estimate(left)
             values += (proxied + found) / parts
             error += doubt**2 / parts**2
-    drawn = min(len(pairs) / every_pair_of(pairs.shape[1]), CANCELS)
+    drawn = len(pairs) / every_pair_of(pairs.shape[1])
+    drawn = min(drawn, max(KNOWN - drawn, CANCELS))
     return values, np.sqrt(error * (1 - drawn) / (1 - drawn / parts))
 
 
