@@ -33,12 +33,12 @@ $(VENV)/base: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(MAKE) chromium
 	@touch $(VENV)/base $@
 
 $(VENV)/bench: $(VENV)/test
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 # Peers that hold other libraries back live in an environment of their own.

@@ -452,6 +452,8 @@ def asking(name: str, given: Given) -> Any:
     if name in FUNCTIONS:
         return getattr(given, FUNCTIONS[name][0])
     needs = recipe(name).needs
+    if "table" not in recipe(name).takes or needs & {"gradient", "sites"}:
+        return None  # of networks, which have tests of their own
     return getattr(given, next((kind for kind in ("trees", "linear") if kind in needs), "function"))
 
 

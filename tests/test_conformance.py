@@ -12,7 +12,11 @@ from pellucid.explainers import choose
 from pellucid.explainers.explainer import Explainer
 from pellucid.testing import CASES, CHECKS, ConformanceError, fits
 
-METHODS = registry.names(choose.PACKAGE)
+METHODS = tuple(
+    name
+    for name in registry.names(choose.PACKAGE)
+    if "table" in choose.recipe_named(name).takes  # those of images alone have tests of their own
+)
 
 GLOBAL = "it describes the model over all rows, so it has no single rows"
 EFFECT = "its axes are the grid and the class, not the columns"

@@ -43,6 +43,8 @@ MAY_IMPORT = {
     "narwhals": {"core", "data", "models"},
     "numba": {"maths", "models"},
     "sklearn": {"data", "models", "cli", "testing"},
+    "torch": {"models", "explainers", "testing"},
+    "PIL": {"data"},
     "altair": {"display"},
     "vl_convert": {"display"},
     "jinja2": {"display"},

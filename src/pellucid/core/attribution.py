@@ -15,7 +15,11 @@ from pellucid.core.explanation import Explanation, freeze, left_out, number, wit
 from pellucid.core.provenance import Provenance
 
 PLAYERS = ("feature", "term")
-"""Axes whose values are shares of the output: they add up to ``output - base``."""
+"""Axes of named shares of the output: along one of them values add up to ``output - base``."""
+
+GRID = ("channel", "row", "column", "token", "unit")
+"""Axes of an image, or of activations: along all that are there together values add up to
+``output - base``."""
 
 PREVIEWED = 10
 """Players shown in a preview."""
@@ -31,17 +35,18 @@ class Attribution(Explanation):
     values : array of shape `dims`
         The shares, in the unit of `scale`.
     dims : tuple of str
-        Names of the axes, such as ``("sample", "feature")`` or ``("sample", "feature", "class")``.
+        Names of the axes, such as ``("sample", "feature")``, ``("sample", "feature", "class")`` or,
+        for images, ``("sample", "channel", "row", "column")``.
     coords : Mapping of str to labels
         What stands on each axis.
-    base : array of shape `dims` without the player axis, optional
+    base : array of shape `dims` without the axes of shares, optional
         The output that the shares start from (the expectation).
     output : array, as `base`, optional
         The model's own prediction.
     error : array of shape `dims`, optional
         Standard error of each value: exactly zero (the default) where the method is exact.
-    inputs : Mapping of str to arrays of shape (sample,), optional
-        The rows explained, column by column, in the user's own values.
+    inputs : Mapping of str to arrays of shape (sample, …), optional
+        The rows explained, column by column, in the user's own values; of images their pixels.
 
     Raises
     ------
@@ -78,8 +83,13 @@ class Attribution(Explanation):
 
     @property
     def player(self) -> str | None:
-        """The axis whose values add up to ``output - base``, if it is still there."""
+        """The axis of named shares, if it is still there."""
         return next((dim for dim in PLAYERS if dim in self.dims), None)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The axes along which values together add up to ``output - base``."""
+        return tuple(dim for dim in self.dims if dim in (*PLAYERS, *GRID))
 
     @property
     def features(self) -> tuple[Label, ...]:
@@ -136,17 +146,18 @@ class Attribution(Explanation):
 
     def gap(self) -> np.ndarray:
         """What is missing to add up: ``output - base - sum of values``, of shape `base`."""
-        if self.base is None or self.output is None or self.player is None:
+        if self.base is None or self.output is None or not self.shared:
             raise AxisError(
                 "This attribution cannot add up",
                 got=f"axes {self.dims}",
                 allowed="an attribution with its base, its output and its feature axis",
             )
-        return self.output - self.base - self.values.sum(axis=self.dims.index(self.player))
+        axes_ = tuple(self.dims.index(dim) for dim in self.shared)
+        return self.output - self.base - self.values.sum(axis=axes_)
 
     @property
     def _rest(self) -> tuple[str, ...]:
-        return tuple(dim for dim in self.dims if dim != self.player)
+        return tuple(dim for dim in self.dims if dim not in self.shared)
 
     def _fit(self, name: str, given: Any, dims: Sequence[str]) -> np.ndarray:
         shape = tuple(len(self.coords[dim]) for dim in dims)
@@ -167,11 +178,11 @@ class Attribution(Explanation):
         checked = {}
         for name, column in self.inputs.items():
             array = np.asarray(column)
-            if rows is not None and array.shape != (rows,):
+            if rows is not None and array.shape[:1] != (rows,):
                 raise AxisError(
                     f"Attribution: the input column {name!r} does not fit axis 'sample'",
                     got=f"shape {array.shape}",
-                    allowed=f"shape ({rows},)",
+                    allowed=f"{rows} places on its first axis",
                 )
             checked[name] = freeze(array, array.dtype)
         return checked
@@ -213,6 +224,8 @@ class Attribution(Explanation):
             for name in ("base", "output"):
                 given = getattr(self, name)
                 changes[name] = None if given is None else how(given, axis=at)
+        elif how is np.mean:
+            changes.update(base=None, output=None)  # means along an axis of shares do not add up
         if dim == "sample":
             changes["inputs"] = None
         return replace(self, **changes)
@@ -279,6 +292,8 @@ class Attribution(Explanation):
 
     def _preview(self) -> tuple[list[str], list[list[str]]]:
         player = self.player
+        if player is None and self.shared and "sample" in self.dims:
+            return self._preview_of_grids()
         if player is None:
             flat = self._shown(self.values).ravel()
             rows = [[number(float(value))] for value in flat[:PREVIEWED]]
@@ -297,3 +312,18 @@ class Attribution(Explanation):
         ]
         header = [player, "value" if one else "mean" if losses else "mean magnitude", "error"]
         return header, rows + left_out(len(size) - len(rows), 3)
+
+    def _preview_of_grids(self) -> tuple[list[str], list[list[str]]]:
+        """What each sample gets in all, and where most of it lies."""
+        along = tuple(self.dims.index(dim) for dim in self.shared)
+        flat = np.moveaxis(self.values, along, range(-len(along), 0))
+        flat = flat.reshape(len(self.coords["sample"]), -1, *[self.values.shape[i] for i in along])
+        rows = []
+        for label, values in zip(self.coords["sample"], flat[:PREVIEWED, 0], strict=False):
+            peak = np.unravel_index(int(np.abs(values).argmax()), values.shape)
+            where = ", ".join(
+                f"{dim} {self.coords[dim][int(at)]}"
+                for dim, at in zip(self.shared, peak, strict=True)
+            )
+            rows.append([str(label), number(float(values.sum())), where])
+        return ["sample", "sum", "largest"], rows + left_out(len(flat) - len(rows), 3)

@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.core import registry
 from pellucid.core.errors import CannotExplain
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question, _scale
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
@@ -22,6 +23,9 @@ ENUMERATED = ("exact_shap", 12)
 
 OTHERWISE = "kernel_shap"
 """The sampler for everything else."""
+
+OF_IMAGES = {True: "integrated_gradients", False: "occlusion"}
+"""For images, by whether the model has a gradient."""
 
 PER_PLAYER = 8
 """Coalitions for each column that the sampler gets at least where there are many columns."""
@@ -40,7 +44,7 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name, fits, why_not, exact, needs, laws, cost, paper`` for each method, by name.
+        ``name, takes, fits, why_not, exact, needs, laws, cost, paper`` for each method, by name.
     """
     adapter = as_model(model)
     chosen = _scale(adapter, scale)
@@ -51,6 +55,7 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
+                "takes": sorted(recipe.takes),
                 "fits": reason is None,
                 "why_not": reason,
                 "exact": recipe.exact,
@@ -63,9 +68,10 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
     return rows
 
 
-def fitting(model: Model, scale: str) -> list[str]:
+def fitting(model: Model, scale: str, kind: str = "table") -> list[str]:
     """Names of the methods that fit, those that would be chosen first."""
-    found = [row["name"] for row in methods(model, scale=scale) if row["fits"]]
+    every = methods(model, scale=scale)
+    found = [row["name"] for row in every if row["fits"] and kind in row["takes"]]
     chosen = [*EXACT_FIRST, ENUMERATED[0], OTHERWISE]
     return sorted(found, key=lambda name: chosen.index(name) if name in chosen else len(chosen))
 
@@ -78,8 +84,10 @@ def recipe_named(name: str) -> Explainer:
     return found
 
 
-def best_method(question: Question) -> Explainer:
+def best_method(question: Question | ImageQuestion) -> Explainer:
     """The exact method for this model and scale, else enumeration, else sampling."""
+    if isinstance(question, ImageQuestion):
+        return recipe_named(OF_IMAGES["gradient" in question.model.can])
     for name in EXACT_FIRST:
         recipe = recipe_named(name)
         if recipe.obstacle(question.model, question.scale) is None:

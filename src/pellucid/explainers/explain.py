@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.core.errors import InvalidSetting, WrongType
+from pellucid.data.images import are_images
 from pellucid.data.schema import Schema
 from pellucid.engine.work import BATCH_ROWS
+from pellucid.explainers.asking import asking
 from pellucid.explainers.choose import best_method, recipe_named
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.question import Question, ask
+from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.question import Question
 
 
 def explain(
@@ -30,8 +33,9 @@ def explain(
     tolerance: float | None = None,
     seed: int | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
+    segments: Any = None,
     schema: Schema | Mapping[str, Any] | None = None,
-    batch_size: int = BATCH_ROWS,
+    batch_size: int | None = None,
     threads: int | None = None,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
@@ -44,15 +48,17 @@ def explain(
     Parameters
     ----------
     model : object
-        A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model, or any callable
-        from a table to predictions.
-    X : table of shape (sample, feature), or path
+        A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model, a
+        `torch.nn.Module`, or any callable from a table, or from images, to predictions.
+    X : table of shape (sample, feature), images (sample, channel, row, column), or path
         The rows to explain: pandas, Polars, Arrow or NumPy. A path or pattern of Parquet, CSV or
         Arrow files, or an Arrow dataset or reader, is streamed to `output` in bounded memory; see
-        `pellucid.explainers.streamed.job.explain_table`, which takes more settings.
+        `pellucid.explainers.streamed.job.explain_table`, which takes more settings. Images are an
+        array or tensor, a list of PIL images, or `pellucid.data.images.Images` made of files.
     method : str or Explainer, optional
         A recipe, or its name in snake case. By default the exact method for this model, else
-        enumeration of all coalitions (up to 12 features), else the best sampler.
+        enumeration of all coalitions (up to 12 features), else the best sampler; for images
+        integrated gradients.
     background : table of shape (row, feature), optional
         The reference that explanations start from, such as the training data. Without it,
         TreeSHAP is path-dependent, and other methods take `X` itself as the reference.
@@ -60,7 +66,7 @@ def explain(
         The true answers, for methods that measure loss.
     target : class label or int, optional
         The class, or the number of the output, to explain. By default class 1 of two, all of
-        several.
+        several; of images the class predicted, and a list names one for each.
     scale : {"auto", "probability", "logit", "raw", ...}
         The scale of the output; ``"auto"`` is the one on which the model is a sum.
     budget : int, optional
@@ -73,10 +79,15 @@ def explain(
     groups : Mapping of str to columns, optional
         Columns to be explained as one, such as ``{"money": ["income", "savings"]}``; see
         `pellucid.correlated_groups`. Others stand for themselves.
+    segments : int, {"slic", "grid"}, Segments or array of int, optional
+        For images: the pieces that are removed together and share values, for methods that remove
+        them. At most so many superpixels (by default 50 of SLIC, each image its own), a regular
+        grid, `pellucid.perturb.segments.Segments`, or a label for each pixel, (row, column) or
+        (sample, row, column).
     schema : Schema or Mapping, optional
         Corrections to the inferred kinds, units and limits of columns.
-    batch_size : int
-        Most rows given to the model at once; bounds memory.
+    batch_size : int, optional
+        Most rows given to the model at once; bounds memory. By default 65,536, of images 32.
     threads : int, optional
         Threads for compiled kernels; by default all cores.
     max_evaluations : int, optional
@@ -122,18 +133,22 @@ def explain(
 
     asked: dict[str, Any] = {
         "background": background, "target": target, "scale": scale, "groups": groups,
-        "schema": schema, "seed": seed, "batch_size": batch_size, "max_seconds": max_seconds,
+        "schema": schema, "seed": seed, "max_seconds": max_seconds,
     }  # fmt: skip
-    if is_long(X) or output is not None:
+    if not are_images(X) and (is_long(X) or output is not None):
         _streamable(X, output, max_evaluations)
         streamed: dict[str, Any] = {
-            "y": y, "budget": budget, "tolerance": tolerance, "workers": workers
+            "y": y, "budget": budget, "tolerance": tolerance, "workers": workers,
+            "batch_size": BATCH_ROWS if batch_size is None else batch_size,
         }  # fmt: skip
         assert output is not None
         return explain_table(
             model, X, output, method=method, progress=progress, **streamed, **asked
         )
-    question = ask(model, X, y=y, threads=threads, max_evaluations=max_evaluations, **asked)
+    question = asking(
+        model, X, y=y, segments=segments, threads=threads, max_evaluations=max_evaluations,
+        batch_size=batch_size, **asked,
+    )  # fmt: skip
     recipe = method_for(question, method, budget, tolerance)
     return recipe.answer(question, progress=progress)
 
@@ -158,7 +173,7 @@ def _streamable(X: Any, output: Any, max_evaluations: int | None) -> None:
 
 
 def method_for(
-    question: Question,
+    question: Question | ImageQuestion,
     method: str | Explainer | None,
     budget: int | None,
     tolerance: float | None = None,

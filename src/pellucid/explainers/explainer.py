@@ -15,8 +15,8 @@ from pellucid.core.explanation import Explanation
 from pellucid.core.recipe import Recipe
 from pellucid.data.schema import Schema
 from pellucid.engine.progress import progress as show_progress
-from pellucid.engine.work import BATCH_ROWS
-from pellucid.explainers.question import Question, ask
+from pellucid.explainers.asked import Asked
+from pellucid.explainers.asking import asking
 from pellucid.models.adapter import Model
 
 
@@ -33,6 +33,9 @@ class Explainer(Recipe, ABC):
     labels: ClassVar[bool] = False
     """Whether the method needs the true answers, ``y``."""
 
+    takes: ClassVar[frozenset[str]] = frozenset({"table"})
+    """What the method explains: ``"table"``, ``"image"``, or both."""
+
     takes_groups: ClassVar[bool] = False
     """Whether columns may be explained as groups: values then stand for `Question.player_names`."""
 
@@ -40,7 +43,7 @@ class Explainer(Recipe, ABC):
     """What the values are measured in, such as ``"loss"``; by default the scale of the output."""
 
     @abstractmethod
-    def compute(self, question: Question) -> Explanation | tuple[Explanation, ...]:
+    def compute(self, question: Any) -> Explanation | tuple[Explanation, ...]:
         """The explanation; provenance is filled in afterwards."""
 
     def obstacle(self, model: Model, scale: str) -> str | None:
@@ -52,9 +55,9 @@ class Explainer(Recipe, ABC):
             return f"it works on the scale {model.scales[0]!r} of this model, not on {scale!r}"
         return None
 
-    def work(self, question: Question) -> int:
+    def work(self, question: Any) -> int:
         """Rows that the model will be asked to predict, as an estimate for the progress bar."""
-        return len(question.table)
+        return int(question.size)
 
     def explain(
         self,
@@ -66,9 +69,10 @@ class Explainer(Recipe, ABC):
         target: Any = None,
         scale: str = "auto",
         groups: Mapping[str, Sequence[str]] | None = None,
+        segments: Any = None,
         schema: Schema | Mapping[str, Any] | None = None,
         seed: int | None = None,
-        batch_size: int = BATCH_ROWS,
+        batch_size: int | None = None,
         threads: int | None = None,
         progress: bool | None = None,
     ) -> Any:
@@ -76,7 +80,7 @@ class Explainer(Recipe, ABC):
 
         See `pellucid.explain` for the parameters.
         """
-        question = ask(
+        question = asking(
             model,
             X,
             background=background,
@@ -84,6 +88,7 @@ class Explainer(Recipe, ABC):
             target=target,
             scale=scale,
             groups=groups,
+            segments=segments,
             schema=schema,
             seed=seed,
             batch_size=batch_size,
@@ -91,8 +96,14 @@ class Explainer(Recipe, ABC):
         )
         return self.answer(question, progress=progress)
 
-    def answer(self, question: Question, *, progress: bool | None = None) -> Any:
+    def answer(self, question: Asked, *, progress: bool | None = None) -> Any:
         """Explain a question that is already settled."""
+        if question.kind not in self.takes:
+            raise CannotExplain(
+                f"{type(self).__name__} cannot explain {question.kind}s",
+                allowed=" and ".join(sorted(f"{kind}s" for kind in self.takes)),
+                fix="pellucid.methods(model) says what each method explains",
+            )
         reason = self.obstacle(question.model, question.scale)
         if reason is not None:
             from pellucid.explainers.choose import fitting
@@ -100,12 +111,12 @@ class Explainer(Recipe, ABC):
             raise CannotExplain(
                 f"{type(self).__name__} cannot explain {question.model.name}: {reason}",
                 got=f"can: {', '.join(sorted(question.model.can))}",
-                allowed=fitting(question.model, question.scale),
+                allowed=fitting(question.model, question.scale, question.kind),
             )
-        if question.playing.groups and not self.takes_groups:
+        if question.groups and not self.takes_groups:
             raise InvalidSetting(
                 f"{type(self).__name__} explains single columns",
-                got=f"groups={list(question.playing.groups)}",
+                got=f"groups={list(question.groups)}",
                 fix="Leave groups out, or choose Shapley values or permutation importance",
             )
         if self.labels and question.y is None:

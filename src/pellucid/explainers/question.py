@@ -7,9 +7,9 @@ and seed. It is done once, here, so that a method is only its mathematics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName
 from pellucid.core.provenance import Provenance
-from pellucid.core.seeds import generator, resolve_seed
+from pellucid.core.seeds import resolve_seed
 from pellucid.data.schema import Schema
 from pellucid.data.table import Table
 from pellucid.engine.work import BATCH_ROWS, Work
+from pellucid.explainers.asked import Asked
 from pellucid.explainers.players import Players
 from pellucid.explainers.tried import FEW_ROWS, Told, tried
 from pellucid.models.adapter import Model
@@ -31,58 +32,40 @@ SCALES = ("probability", "logit", "log", "raw", "path length")
 
 
 @dataclass(kw_only=True)
-class Question:
-    """A model, the rows to explain, and how to speak of its output.
+class Question(Asked):
+    """A model, the rows of a table to explain, and how to speak of its output; see `Asked`.
 
     Parameters
     ----------
-    model : Model
-        The adapter.
     table : Table
         The rows to explain.
     background : Table or None
         The reference rows, with the table's schema.
-    y : array of shape (sample,) or None
-        The true answers, for methods that need them.
-    scale : str
-        The scale of the output.
     columns : list of int
         Which columns of the model's prediction are explained.
     labels : tuple
         Their names: class labels, or output numbers.
     complement : bool
         Whether the explained class is the other one of a binary model.
-    seed : int
-        The seed.
-    work : Work
-        The meter and the batches.
-    threads : int
-        Threads for compiled kernels.
     playing : Players
         The user's columns, or groups of them, between which the output is shared out.
-    notes : list of str
-        What a reader must know about the answer.
-    drawn : bool
-        Whether random numbers were drawn.
     told : Told or None
         What the model has said already; it serves where it answers this very question.
     """
 
-    model: Model
+    kind: ClassVar[str] = "table"
+
     table: Table
     background: Table | None
-    y: np.ndarray | None
-    scale: str
     columns: list[int]
     labels: tuple[Label, ...]
     complement: bool
-    seed: int
-    work: Work
-    threads: int
     playing: Players
-    notes: list[str] = field(default_factory=list)
-    drawn: bool = False
     told: Told | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.table)
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
         """The explained outputs, shape (row, output), for coded rows."""
@@ -182,16 +165,6 @@ class Question:
         rows = self.table if self.background is None else self.background
         return min(len(rows), most or len(rows))
 
-    def rng(self, *purpose: str | int) -> np.random.Generator:
-        """A random stream for one purpose; the seed is then part of the provenance."""
-        self.drawn = True
-        return generator(self.seed, *purpose)
-
-    def note(self, sentence: str) -> None:
-        """Tell the reader something about the answer."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
-
     @property
     def many(self) -> bool:
         """Whether several outputs are explained, so that results have an axis for them."""
@@ -253,26 +226,17 @@ class Question:
             provenance=Provenance(method=""),
         )
 
-    def provenance(self, method: str, params: Mapping[str, Any]) -> Provenance:
-        """What every explanation of this question carries."""
-        from pellucid import __version__
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        return self.playing.groups
 
-        return Provenance(
-            method=method,
-            params=params,
-            target=self.target_name,
-            scale=self.scale,
-            model=self.model.name,
-            model_fingerprint=self.model.fingerprint(),
-            data_fingerprint=self.table.fingerprint(),
-            background_fingerprint=self.background.fingerprint() if self.background else None,
-            evaluations=self.work.evaluations,
-            seconds=self.work.elapsed,
-            seed=self.seed if self.drawn else None,
-            version=__version__,
-            groups=self.playing.groups,
-            notes=tuple(self.notes),
-        )
+    @property
+    def fingerprints(self) -> dict[str, str | None]:
+        behind = self.background
+        return {
+            "data_fingerprint": self.table.fingerprint(),
+            "background_fingerprint": None if behind is None else behind.fingerprint(),
+        }
 
 
 def ask(

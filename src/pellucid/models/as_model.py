@@ -8,10 +8,11 @@ from typing import Any
 from pellucid.core.errors import CannotExplain, NotFitted
 from pellucid.models.adapter import Model
 
-LIBRARIES = ("xgboost", "lightgbm", "catboost", "sklearn")
+LIBRARIES = ("xgboost", "lightgbm", "catboost", "sklearn", "torch")
 ACCEPTED = (
     "a fitted scikit-learn estimator or pipeline",
     "an XGBoost, LightGBM or CatBoost model",
+    "a torch.nn.Module, or a Hugging Face model of images",
     "a function from a table to an array of predictions",
     "a pellucid Model",
 )
@@ -24,8 +25,8 @@ def as_model(obj: Any) -> Model:
     ----------
     obj : object
         A fitted scikit-learn estimator or pipeline, an XGBoost, LightGBM or CatBoost model, a
-        function from a table to an array of predictions, what `load_model` returned, or a `Model`,
-        which is returned as it is.
+        `torch.nn.Module`, a function from a table to an array of predictions, what `load_model`
+        returned, or a `Model`, which is returned as it is.
 
     Returns
     -------

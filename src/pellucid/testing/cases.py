@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,20 @@ def many_columns() -> Case:
     return Case(**{**vars(case), "X": X[:3], "background": X[50:54], "y": case.y[:3]})
 
 
+def network_on_a_table() -> Case:
+    """A network of two layers, in 64 bits."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    with torch.no_grad():
+        model[0].weight.mul_(torch.tensor([1.0, 1.0, 1.0, 0.0]))  # type: ignore[operator]
+    X = _numbers(4)
+    answer = model(torch.from_numpy(X)).detach().numpy()[:, 0]
+    return _case("network_on_a_table", model, X, answer, 3)
+
+
 CASES: dict[str, Callable[[], Case]] = {
     make.__name__: cache(make)
     for make in (
@@ -151,6 +166,7 @@ CASES: dict[str, Callable[[], Case]] = {
         pipeline_with_categories,
         plain_function,
         many_columns,
+        *([network_on_a_table] if find_spec("torch") else []),
     )
 }
 """Every case by name; each is made once."""

@@ -12,6 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class ConformanceError(AssertionError):
 def fits(recipe: Explainer, case: Case) -> bool:
     """Whether the recipe can explain the case's model on its natural scale."""
     model = as_model(case.model)
-    return recipe.obstacle(model, model.scales[0]) is None
+    return "table" in recipe.takes and recipe.obstacle(model, model.scales[0]) is None
 
 
 def check_recipe(recipe: Explainer, *, excuses: Mapping[str, str] | None = None) -> None:
@@ -415,11 +416,17 @@ class Counter:
 
     def __init__(self, model: Any) -> None:
         self.rows = 0
-        self._predict = getattr(model, "predict_proba", getattr(model, "predict", model))
+        adapter = as_model(model)
+        network = partial(adapter.predict, scale=adapter.scales[0]) if _is_network(model) else model
+        self._predict = getattr(model, "predict_proba", getattr(model, "predict", network))
 
     def __call__(self, X: Any) -> Any:
         self.rows += len(X)
         return self._predict(X)
+
+
+def _is_network(model: Any) -> bool:
+    return "gradient" in as_model(model).can
 
 
 def symmetric(recipe: Explainer) -> Case:
