@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from torch import nn  # noqa: E402
 
 import pellucid as pel  # noqa: E402
 from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName  # noqa: E402
+from pellucid.explainers.gradient.expected_gradients import ExpectedGradients  # noqa: E402
 from pellucid.explainers.gradient.input_x_gradient import InputXGradient  # noqa: E402
 from pellucid.explainers.gradient.integrated_gradients import IntegratedGradients  # noqa: E402
 from pellucid.explainers.gradient.saliency import Saliency  # noqa: E402
@@ -212,3 +215,33 @@ class Logarithm(nn.Module):
 class Detached(nn.Module):
     def forward(self, x):
         return x.detach().flatten(1)[:, :2]
+
+
+def test_expected_gradients_are_those_of_all_pairs_within_their_error() -> None:
+    net = seeded(Plain, nn.GELU)
+    known = pictures(9)[3:]
+    found = pel.explain(net, X, background=known, method=ExpectedGradients(draws=600), seed=0)
+    truth = np.zeros(X.shape)
+    for start in known:  # a fine rule along the way from each of them
+        one = IntegratedGradients(tolerance=1e-6, budget=129)
+        shifted = copy.deepcopy(net).eval()
+        moved = Shifted(shifted, torch.tensor(start))
+        chosen = [int(label) for label in found.inputs["target"]]
+        truth += pel.explain(moved, X - start, method=one, target=chosen).values / len(known)
+    off = np.abs(found.values - truth)
+    assert (off <= 1.96 * found.error + 1e-9).mean() > 0.93
+    total = np.sqrt((found.error**2).sum(axis=(1, 2, 3)))
+    assert (np.abs(found.gap()) <= 4 * total + 1e-6).all()
+    with pytest.raises(InvalidSetting, match="background"):
+        pel.explain(net, X, method=ExpectedGradients())
+
+
+class Shifted(nn.Module):
+    """A network that is given the way from a start."""
+
+    def __init__(self, net: nn.Module, start: torch.Tensor) -> None:
+        super().__init__()
+        self.net, self.start = net, start
+
+    def forward(self, x):
+        return self.net(x + self.start)
