@@ -98,6 +98,7 @@ def test_the_folder_is_the_registry():
         "curve",
         "dependence",
         "heatmap",
+        "overlays",
         "interactions",
         "reasons",
         "rules",

@@ -193,7 +193,9 @@ def _array(X: Any) -> tuple[str, np.ndarray]:
 
 def _channels_last(shape: tuple[int, ...]) -> bool:
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
-    if first and last:
+    if first and last:  # then a square image is likelier than a narrow one
+        first, last = shape[2] == shape[3], shape[1] == shape[2]
+    if first == last and shape[1] in CHANNELS:
         raise InvalidData(
             "It cannot be told which axis holds the channels",
             got=f"shape {shape}",

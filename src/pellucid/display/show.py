@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 PACKAGE = "pellucid.display.charts"
 
+IMAGES = "attribution of images"
+"""What `show` calls one attribution of images, or several of the same."""
+
 COLUMNS = 2
 """Curves side by side in a grid."""
 
@@ -58,8 +61,9 @@ def show(
     ``"calibration"``, over two features a ``"surface"``, any other a ``"curve"``; scores of
     predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
     ``"comparison"``, any others ``"scores"``;
-    reasons are a picture of one row, or of how often each comes; two attributions are an
-    ``"agreement"``, several curves a grid of the eight that move the output most.
+    reasons are a picture of one row, or of how often each comes; attributions of images are
+    ``"overlays"``, side by side on one scale; two other attributions are an ``"agreement"``,
+    several curves a grid of the eight that move the output most.
 
     Parameters
     ----------
@@ -110,6 +114,8 @@ def show(
     if isinstance(explanation, Sequence) and (parts := tuple(explanation)):
         if len(parts) == 1:
             explanation = parts[0]
+        elif all(isinstance(part, Attribution) and "row" in part.shared for part in parts):
+            explanation = parts
         elif all(isinstance(part, Curve) for part in parts):
             return _curves([p for p in parts if isinstance(p, Curve)], kind, options, theme, width)
     what = _kind_of(explanation)
@@ -130,7 +136,7 @@ def kinds(what: str | None = None) -> tuple[str, ...]:
 
     Parameters
     ----------
-    what : {"attribution", "attribution pair", "curve", "reasons", "rules", "scores"}, optional
+    what : {"attribution", "attribution pair", "attribution of images", "curve", "reasons", …}
         The kind of explanation.
     """
     found = {name: importlib.import_module(path).TAKES for name, path in modules(PACKAGE).items()}
@@ -146,10 +152,14 @@ def _picture(name: str) -> Any:
 
 
 def _kind_of(explanation: Any) -> str:
+    if isinstance(explanation, Attribution) and "row" in explanation.shared:
+        return IMAGES
     if isinstance(explanation, Explanation):
         return explanation.kind
     if isinstance(explanation, Sequence) and not isinstance(explanation, str):
         parts = tuple(explanation)
+        if parts and all(isinstance(p, Attribution) and "row" in p.shared for p in parts):
+            return IMAGES
         if len(parts) == 2 and all(isinstance(part, Attribution) for part in parts):
             return "attribution pair"
     raise InvalidSetting(
@@ -162,6 +172,8 @@ def _kind_of(explanation: Any) -> str:
 def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
     from pellucid.display.charts import calibration, comparison, confusion
 
+    if _kind_of(explanation) == IMAGES:
+        return "overlays"
     if isinstance(explanation, Curve):
         if explanation.other is not None:
             return "surface"

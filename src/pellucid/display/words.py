@@ -39,6 +39,22 @@ METHODS = {
     "ale": "ALE",
     "ale_interaction": "second-order ALE",
     "ice": "ICE",
+    "owen_shap": "Owen SHAP",
+    "deep_shap": "DeepSHAP",
+    "deep_lift": "DeepLIFT",
+    "input_x_gradient": "input × gradient",
+    "smooth_grad": "SmoothGrad",
+    "var_grad": "VarGrad",
+    "grad_cam": "Grad-CAM",
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "hi_res_cam": "HiResCAM",
+    "x_grad_cam": "XGrad-CAM",
+    "layer_cam": "LayerCAM",
+    "eigen_cam": "EigenCAM",
+    "score_cam": "ScoreCAM",
+    "ablation_cam": "AblationCAM",
+    "lrp": "LRP",
+    "rise": "RISE",
 }
 """Methods whose name is more than its words; of any other, the underscores become spaces."""
 

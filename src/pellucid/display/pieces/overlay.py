@@ -44,7 +44,7 @@ def overlay(
     str
         An HTML fragment with the picture inside as PNG.
     """
-    grey, shares = _grey(np.asarray(image)), np.asarray(mask, dtype=np.float64)
+    grey, shares = grey_of(np.asarray(image)), np.asarray(mask, dtype=np.float64)
     if shares.shape != grey.shape:
         raise InvalidData(
             "The mask does not fit the image",
@@ -54,7 +54,7 @@ def overlay(
     shares = np.where(np.isfinite(shares), shares, 0.0)
     times = max(1, -(-SMALLEST // max(grey.shape)))
     grey, large = (np.kron(a, np.ones((times, times))) for a in (grey, shares))
-    pixels = _blended(grey, large)
+    pixels = blended(grey, large)
     source = "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
     content = {
         "source": source,
@@ -79,7 +79,8 @@ def png(pixels: np.ndarray) -> bytes:
     )
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def grey_of(image: np.ndarray) -> np.ndarray:
+    """The brightness of an image, (row, column), from 0 to 1."""
     if image.ndim not in (2, 3) or image.size == 0 or image.shape[2:] not in ((), (1,), (3,)):
         raise InvalidData(
             "This is no image",
@@ -98,9 +99,11 @@ def _grey(image: np.ndarray) -> np.ndarray:
     return scaled[..., 0] if scaled.shape[2] == 1 else scaled @ np.array([0.299, 0.587, 0.114])
 
 
-def _blended(grey: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def blended(grey: np.ndarray, shares: np.ndarray, full: float | None = None) -> np.ndarray:
+    """Shares over a grey image, (row, column, 3) of bytes; `full` is the share of full strength."""
     colours = palette("light")
-    strength = DEEPEST * np.abs(shares) / (float(np.abs(shares).max()) or 1.0)
+    most = full or float(np.abs(shares).max()) or 1.0
+    strength = DEEPEST * np.minimum(np.abs(shares) / most, 1.0)
     row, column = np.indices(grey.shape)
     gap = ((row + column) // STRIPE) % 2 == 1
     strength = np.where((shares < 0) & gap, 0.25 * strength, strength)[..., None]

@@ -1,0 +1,195 @@
+"""Overlays: images, and beside each what every method lays over it, on one scale."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.core.attribution import Attribution
+from pellucid.core.errors import AxisError, InvalidSetting, UnknownName
+from pellucid.display import figure
+from pellucid.display.pieces.overlay import blended, grey_of, png
+from pellucid.display.reading import check_top
+from pellucid.display.theme import WIDTH, palette
+from pellucid.display.words import brief, counted, listed, method_name, shorten
+
+if TYPE_CHECKING:
+    import altair as alt
+
+TAKES = ("attribution of images",)
+
+STRONGEST = 0.995
+"""The part of an image's pixels below full strength: a few extreme ones pale nothing."""
+
+MOST = 8
+"""Images drawn, unless more are asked for."""
+
+SMALLEST = 72
+"""Pixels of the side of one picture at least; more methods take another line."""
+
+LARGEST = 200
+
+GAP, HEAD = 8, 18
+"""Pixels between pictures, and for the words above each."""
+
+
+def chart(
+    explanation: Attribution | Sequence[Attribution],
+    *,
+    row: str | int | None = None,
+    top: int | None = None,
+    theme: str = "light",
+    width: int = WIDTH,
+) -> alt.LayerChart:
+    """Each image as it is, and then with the values of each method laid over its grey copy.
+
+    Parameters
+    ----------
+    explanation : Attribution or sequence of them
+        Of the same images, such as those of several methods.
+    row : label, optional
+        The only image to draw.
+    top : int, optional
+        How many images to draw, at most; 8 by default.
+    theme : {"light", "dark"}
+        Colours.
+    width : int
+        Pixels of the whole picture.
+
+    Notes
+    -----
+    Values are added up over channels. Full strength is the value that 99.5 % of an image's pixels
+    stay below, for each image and method by itself: methods measure in different units, so what is
+    compared is where each puts its weight, and which way.
+    """
+    import altair as alt
+
+    figure.check_width(width)
+    given = (explanation,) if isinstance(explanation, Attribution) else tuple(explanation)
+    maps = [_maps(each) for each in given]
+    pixels = _pixels(given)
+    if len({each.shape for each in maps}) > 1 or pixels.shape[:3] != maps[0].shape:
+        raise InvalidSetting(
+            "Overlays are of the same images, on the images' own grid",
+            got=[f"{each.shape}" for each in maps],
+            allowed=f"{pixels.shape[:3]}",
+        )
+    places = _chosen(given[0], row, top)
+    names = ["image", *(method_name(each.method) for each in given)]
+    across = max(1, min(len(names), (width - 20) // (SMALLEST + GAP)))
+    side = int(min(LARGEST, (width - 20) / across - GAP))
+    tall = max(1, round(side * pixels.shape[1] / pixels.shape[2]))
+    lines = -(-len(names) // across)
+    columns: dict[str, list[object]] = {
+        key: [] for key in ("x", "y", "head", "url", "said", "method", "name")
+    }
+    for line, place in enumerate(places):
+        target = _target(given[0], place)
+        for number, name in enumerate(names):
+            part, at = divmod(number, across)
+            picture, said = _picture(pixels[place], maps, place, number)
+            columns["x"].append(at * (side + GAP) + side / 2)
+            columns["y"].append((line * lines + part) * (tall + HEAD + GAP) + HEAD + tall / 2)
+            columns["head"].append(
+                shorten(f"{target}" if number == 0 else name, max(int(side / 5.6), 8))
+            )
+            columns["url"].append(picture)
+            columns["said"].append(said)
+            columns["method"].append(name)
+            columns["name"].append(str(given[0].coords["sample"][place]))
+    colours = palette(theme)
+    high = len(places) * lines * (tall + HEAD + GAP)
+    wide = across * (side + GAP)
+    base = alt.Chart(figure.table(columns)).encode(
+        x=alt.X("x:Q", scale=alt.Scale(domain=[0, wide], nice=False), axis=None),
+        y=alt.Y("y:Q", scale=alt.Scale(domain=[high, 0], nice=False), axis=None),
+        tooltip=figure.tooltip(("name", "image"), ("method", "method"), ("said", "values")),
+    )
+    layers = alt.layer(
+        base.mark_image(width=side, height=tall, aspect=False).encode(url="url:N"),
+        base.mark_text(dy=-tall / 2 - HEAD / 2, color=colours.text, fontSize=11).encode(
+            text="head:N"
+        ),
+    )
+    words = zip(columns["name"], columns["method"], columns["said"], strict=True)
+    told = " ".join(f"Image {n}, {how}: {what}." for n, how, what in words if how != "image")
+    methods = listed([method_name(each.method) for each in given])
+    return figure.finish(
+        layers.properties(height=high, width=wide),
+        question="What did the network look at?",
+        reading=_reading(given),
+        alternative=f"{counted(len(places), 'image')} with overlays of {methods}. {told}",
+        theme=theme,
+        width=width,
+        fit=False,
+    )
+
+
+def _maps(attribution: Attribution) -> np.ndarray:
+    """Values on the images' grid, added up over channels: (sample, row, column)."""
+    if set(attribution.dims) - {"sample", "channel", "row", "column"}:
+        raise AxisError(
+            "An overlay has a value for each pixel",
+            got=attribution.dims,
+            allowed=("sample", "channel", "row", "column"),
+        )
+    if "sample" not in attribution.dims:
+        raise AxisError("An overlay is of a batch of images", fix="Keep it: isel(sample=[0])")
+    kept = attribution.sum("channel") if "channel" in attribution.dims else attribution
+    return kept.values
+
+
+def _pixels(given: Sequence[Attribution]) -> np.ndarray:
+    for each in given:
+        if each.inputs is not None and "pixels" in each.inputs:
+            return np.asarray(each.inputs["pixels"])
+    shape = _maps(given[0]).shape
+    return np.ones((*shape, 3))
+
+
+def _chosen(attribution: Attribution, row: str | int | None, top: int | None) -> list[int]:
+    labels = list(attribution.coords["sample"])
+    if row is None:
+        return list(range(min(len(labels), check_top(top or MOST))))
+    if row not in labels:
+        raise UnknownName.among("image", str(row), [str(label) for label in labels])
+    return [labels.index(row)]
+
+
+def _target(attribution: Attribution, place: int) -> str:
+    """The class explained, which stands above the image."""
+    inputs = attribution.inputs or {}
+    if "target" in inputs:
+        return str(inputs["target"][place])
+    return attribution.target or str(attribution.coords["sample"][place])
+
+
+def _picture(
+    image: np.ndarray, maps: Sequence[np.ndarray], place: int, number: int
+) -> tuple[str, str]:
+    """One picture as a data address, and what it says in words."""
+    times = max(1, LARGEST // max(image.shape[:2]))
+    large = np.kron(image, np.ones((times, times, 1)))
+    if number == 0:
+        return _address(np.round(255 * large).astype(np.uint8)), "the image itself"
+    values = maps[number - 1][place]
+    full = float(np.quantile(np.abs(values), STRONGEST)) or float(np.abs(values).max())
+    up, down = float(values[values > 0].sum()), float(values[values < 0].sum())
+    said = f"raise it by {brief(up)}, lower it by {brief(-down)}" if down else f"{brief(up)} in all"
+    spread = np.kron(values, np.ones((times, times)))
+    return _address(blended(grey_of(large), spread, full)), said
+
+
+def _address(pixels: np.ndarray) -> str:
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+
+
+def _reading(given: Sequence[Attribution]) -> str:
+    signed = any((each.values < 0).any() for each in given)
+    said = "Vermillion: raises the output of the class named; the deeper, the more."
+    if signed:
+        said = "Vermillion: raises the output of the class named, striped blue: lowers it."
+    return f"{said} Full colour is each picture's own strongest."
