@@ -11,10 +11,13 @@ from math import comb
 from typing import TypeAlias
 
 import numpy as np
-from scipy.cluster.hierarchy import average
+from scipy.cluster.hierarchy import average, ward
 from scipy.spatial.distance import squareform
 
 from pellucid.maths.coalitions import distinct
+
+PLACE = 2.0
+"""What a distance along an image's longer side counts, in units of colour from 0 to 1."""
 
 Hierarchy: TypeAlias = "int | tuple[Hierarchy, ...]"
 
@@ -33,6 +36,30 @@ def merged(strength: np.ndarray) -> Hierarchy:
         np.fill_diagonal(apart, 0)
         for first, second, *_ in average(squareform(apart, checks=False)):
             nodes.append((nodes[int(first)], nodes[int(second)]))
+    return nodes[-1]
+
+
+def merged_segments(pixels: np.ndarray, segment: np.ndarray) -> Hierarchy:
+    """The hierarchy of an image's segments: Ward's linkage of mean colour and place.
+
+    Parameters
+    ----------
+    pixels : array of shape (row, column, 3)
+        sRGB between 0 and 1.
+    segment : array of int of shape (row, column)
+        From 0.
+    """
+    flat = segment.ravel()
+    area = np.bincount(flat)
+    if len(area) == 1:
+        return 0
+    rows, columns = segment.shape
+    place = np.indices((rows, columns)) * (PLACE / max(rows, columns))
+    seen = [*np.moveaxis(pixels, 2, 0), *place]
+    means = np.stack([np.bincount(flat, one.ravel()) / area for one in seen], axis=1)
+    nodes: list[Hierarchy] = list(range(len(area)))
+    for first, second, *_ in ward(means):
+        nodes.append((nodes[int(first)], nodes[int(second)]))
     return nodes[-1]
 
 

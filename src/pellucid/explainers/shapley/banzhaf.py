@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid.core.attribution import Attribution
-from pellucid.explainers.question import Question
+from pellucid.explainers.asked import Asked
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import doubling, in_pairs
 from pellucid.maths.banzhaf import even_pairs, exact_banzhaf, fitted_banzhaf
 from pellucid.maths.coalitions import every_coalition
-from pellucid.perturb.game import Game, Plan, whole_table
+from pellucid.perturb.game import Plan, whole_table
 
 LEAST_FOR_EACH = 4
 """Pairs for each column in the first stage."""
@@ -57,11 +57,12 @@ class Banzhaf(Sampler):
     """
 
     laws = frozenset({"dummy", "symmetry", "linearity"})
+    takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     takes_groups: ClassVar[bool] = True
     paper = "arXiv:2205.15466"
     cost = "budget × background rows, per row"
 
-    def sample(self, question: Question, players: int) -> Plan:
+    def sample(self, question: Asked, players: int) -> Plan:
         pairs = min((self.budget - 2) // 2, 1 << (players - 1))
         coalitions = even_pairs(players, pairs, question.rng("coalitions", players))
 
@@ -80,7 +81,7 @@ class Banzhaf(Sampler):
         return Plan(every_coalition(players)[1:-1], shares)
 
     def told(
-        self, question: Question, game: Game, values: np.ndarray, error: np.ndarray
+        self, question: Asked, game: Any, values: np.ndarray, error: np.ndarray
     ) -> Attribution:
         question.note("Banzhaf values do not add up to the prediction.")
         return replace(super().told(question, game, values, error), base=None)

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
+from pellucid.explainers.shapley.game import (
+    evaluations,
+    played_on,
+    settle_removal,
+    shared_out,
+)
 from pellucid.explainers.shapley.stages import played
 from pellucid.perturb.game import Plan, enumerated
 
@@ -48,6 +54,7 @@ class ExactSHAP(Explainer):
 
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
     exact = True
+    takes = frozenset({"table", "image"})
     takes_groups = True
     paper = "doi:10.1515/9781400881970-018"
     cost = "2^columns × background rows, per row"
@@ -59,21 +66,25 @@ class ExactSHAP(Explainer):
         whole_number("max_background", self.max_background, 1, optional=True)
         settle_removal(self, self.removal)
 
-    def work(self, question: Question) -> int:
-        players = min(len(question.player_names), MOST_PLAYERS)
+    def work(self, question: Question | ImageQuestion) -> int:
+        if isinstance(question, ImageQuestion):
+            here = int(question.segment.max()) + 1
+        else:
+            here = len(question.player_names)
+        players = min(here, MOST_PLAYERS)
         return evaluations(question, 1 << players, self.max_background, self.removal)
 
-    def compute(self, question: Question) -> Attribution:
-        game = game_of(question, self.removal, self.max_background)
-        values, *_ = played(game, _all_coalitions)
-        return question.attribution(values, game.base)
+    def compute(self, question: Question | ImageQuestion) -> Attribution:
+        game = played_on(question, self.removal, self.max_background)
+        values, *_ = played(game, lambda players: _all_coalitions(players, question.parts))
+        return shared_out(question, game, values)
 
 
-def _all_coalitions(players: int) -> Plan:
+def _all_coalitions(players: int, parts: str) -> Plan:
     if players > MOST_PLAYERS:
         raise InvalidSetting(
-            "The coalitions of so many columns cannot be enumerated",
-            got=f"{players} columns that differ between a row and the background",
+            f"The coalitions of so many {parts} cannot be enumerated",
+            got=f"{players} {parts} that differ from what stands in for them",
             allowed=f"at most {MOST_PLAYERS}",
             fix="Use method='kernel_shap', which samples coalitions and says its error",
         )

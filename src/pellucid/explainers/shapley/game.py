@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.core.errors import UnknownName
+from pellucid.core.attribution import Attribution
+from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question
+from pellucid.explainers.shapley.image_game import OF_IMAGES, image_game_of, references, told_of
 from pellucid.perturb.game import Game
+from pellucid.perturb.image_game import ImageGame
 from pellucid.perturb.removal import SEEN, Reference
 from pellucid.perturb.removals import CHAINED, REMOVALS
 
@@ -19,9 +23,10 @@ Predict = Callable[[np.ndarray], np.ndarray]
 def settle_removal(recipe: Explainer, name: str, *, chained: bool = False) -> None:
     """Refuse a removal that is not known; under a conditional one, no column is a dummy."""
     table = CHAINED if chained else REMOVALS
-    if name not in table:
-        raise UnknownName.among("removal", str(name), table)
-    if table[name].conditional:
+    known = [*table, *(OF_IMAGES if "image" in recipe.takes else ())]
+    if name not in known:
+        raise UnknownName.among("removal", str(name), known)
+    if name in table and table[name].conditional:
         object.__setattr__(recipe, "laws", recipe.laws - {"dummy"})
 
 
@@ -47,6 +52,10 @@ def game_of(
     predict : callable, optional
         Another output than the one that is explained: from coded rows to (row, output).
     """
+    if removal not in CHAINED:
+        raise InvalidSetting(
+            f"removal={removal!r} is for images", got="a table", allowed=list(REMOVALS)
+        )
     kind = CHAINED[removal]
     rows = seen = question.reference(None if removal == "baseline" else max_background)
     if kind.conditional and max_background is not None:
@@ -66,9 +75,36 @@ def game_of(
     )
 
 
+def played_on(
+    question: Question | ImageQuestion, removal: str, max_background: int | None
+) -> Game | ImageGame:
+    """The game of a question about a table, or about images."""
+    if isinstance(question, ImageQuestion):
+        return image_game_of(question, removal, max_background)
+    return game_of(question, removal, max_background)
+
+
+def shared_out(
+    question: Question | ImageQuestion,
+    game: Game | ImageGame,
+    values: np.ndarray,
+    error: np.ndarray | None = None,
+) -> Attribution:
+    """The explanation that values of players, (sample, player, output), make."""
+    if isinstance(question, ImageQuestion):
+        assert isinstance(game, ImageGame)
+        return told_of(question, game, values, error)
+    return question.attribution(values, game.base, error)
+
+
 def evaluations(
-    question: Question, coalitions: int, max_background: int | None, removal: str = "marginal"
+    question: Question | ImageQuestion,
+    coalitions: int,
+    max_background: int | None,
+    removal: str = "marginal",
 ) -> int:
     """Rows to predict when every explained row takes this many coalitions."""
+    if isinstance(question, ImageQuestion):
+        return question.size * coalitions * references(question, removal, max_background)
     reference = 1 if removal == "baseline" else question.reference_size(max_background)
     return reference + len(question.table) * (1 + (coalitions - 2) * reference)

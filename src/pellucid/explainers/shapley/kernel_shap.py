@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pellucid.explainers.question import Question
+from pellucid.explainers.asked import Asked
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
@@ -80,11 +80,12 @@ class KernelSHAP(Sampler):
     """
 
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
+    takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     takes_groups: ClassVar[bool] = True
     paper = "arXiv:1705.07874"
     cost = "budget × background rows, per row"
 
-    def sample(self, question: Question, players: int) -> Plan:
+    def sample(self, question: Asked, players: int) -> Plan:
         rng = question.rng("coalitions", players)
         return drawn(players, (self.budget - 2) // 2, rng, question.threads)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.explainers.asked import Asked
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question
+from pellucid.explainers.shapley import stages
 from pellucid.explainers.shapley.sampler import Sampler
+from pellucid.explainers.shapley.stages import Found
 from pellucid.explainers.shapley.walks import pairs_within, walked
 from pellucid.maths.association import association
 from pellucid.maths.hierarchy import (
@@ -18,10 +23,12 @@ from pellucid.maths.hierarchy import (
     contributions,
     members,
     merged,
+    merged_segments,
     owen_weights,
     random_orders,
 )
-from pellucid.perturb.game import Plan
+from pellucid.perturb.game import Game, Plan
+from pellucid.perturb.image_game import ImageGame
 from pellucid.perturb.removal import SEEN
 
 ENUMERATED = 1 << 17
@@ -42,6 +49,7 @@ class OwenSHAP(Sampler):
     Parameters
     ----------
     hierarchy : tuple of names and tuples, optional
+        Of columns; segments of images are merged by colour and place, each image for itself.
         Nested groups, such as ``(("age", "sex"), ("income", ("rent", "savings")))``; columns that
         are not named stand beside the outermost groups. By default columns are merged by average
         linkage of their association in the background (rank correlation, Cramér's V, correlation
@@ -79,6 +87,7 @@ class OwenSHAP(Sampler):
     """
 
     laws = frozenset({"efficiency", "dummy", "linearity"})
+    takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     takes_groups: ClassVar[bool] = True
     paper = "doi:10.1007/978-3-642-45494-3_7"
     cost = "budget × background rows, per row"
@@ -100,6 +109,30 @@ class OwenSHAP(Sampler):
         tree = _merged(question) if self.hierarchy is None else _numbered(self.hierarchy, names)
         if len(names) <= WRITTEN_OUT:
             question.note(f"Groups of columns, from the outside in: {_words(tree, names)}.")
+        return self._along(tree, question, players)
+
+    def played(self, question: Question | ImageQuestion, game: Game | ImageGame) -> Found:
+        if not isinstance(question, ImageQuestion):
+            return super().played(question, game)
+        assert isinstance(game, ImageGame)
+        if self.hierarchy is not None:
+            raise InvalidSetting(
+                "hierarchy is for tables",
+                got="hierarchy= and images",
+                fix="Leave it out: segments are merged by their colour and place",
+            )
+        shape = (question.size, game.players, 1)
+        values, error, done = np.zeros(shape), np.zeros(shape), np.ones(question.size, dtype=bool)
+        for sample, own in enumerate(question.segment):
+            tree = merged_segments(question.images.take(sample).pixels[0], own)
+            plan = partial(self._along, tree, question)
+            one = stages.played(game.alone(sample), plan, self._certain(), everyone=True)
+            here = one[0].shape[1]
+            values[sample, :here], error[sample, :here], done[sample] = (each[0] for each in one)
+        return values, error, done
+
+    def _along(self, tree: Hierarchy, question: Asked, players: int) -> Plan:
+        """What to evaluate along a hierarchy."""
         if contributions(tree) <= ENUMERATED:
             coalitions, weights = owen_weights(tree, players)
             if len(coalitions) <= self.budget:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.explainers.question import Question
+from pellucid.explainers.asked import Asked
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.walks import pairs_within, walked
 from pellucid.maths.coalitions import antithetic_orders
@@ -60,9 +60,10 @@ class PermutationSHAP(Sampler):
     laws = frozenset({"efficiency", "dummy", "symmetry", "linearity"})
     paper = "doi:10.1007/s10115-013-0679-x"
     cost = "budget × background rows, per row"
+    takes = frozenset({"table", "image"})
     takes_groups = True
 
-    def sample(self, question: Question, players: int) -> Plan:
+    def sample(self, question: Asked, players: int) -> Plan:
         pairs = pairs_within(type(self).__name__, self.budget, players)
         orders = antithetic_orders(players, pairs, question.rng("orders", players))
         return walked(np.stack([orders, orders[:, ::-1]], axis=1))

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.explainer import Explainer
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import positive, whole_number
-from pellucid.explainers.shapley.game import evaluations, game_of, settle_removal
-from pellucid.explainers.shapley.stages import Certain, every_pair, ordered, played, within
+from pellucid.explainers.shapley.game import (
+    evaluations,
+    played_on,
+    settle_removal,
+    shared_out,
+)
+from pellucid.explainers.shapley.stages import Certain, Found, every_pair, ordered, played, within
 from pellucid.perturb.game import Game, Plan
+from pellucid.perturb.image_game import ImageGame
 
 WHOLE_AT_ONCE = 6
 """Players of which all coalitions are evaluated, even where fewer might do."""
@@ -40,7 +47,9 @@ class Sampler(Explainer):
         Most background rows to use, or `None` for all.
     removal : str
         What stands in for removed columns: ``"marginal"``, ``"baseline"``, ``"gaussian"``,
-        ``"copula"``, ``"neighbours"`` or ``"tree"`` (`pellucid.perturb.removals`).
+        ``"copula"``, ``"neighbours"`` or ``"tree"`` (`pellucid.perturb.removals`); of images
+        ``"marginal"``, ``"baseline"``, ``"mean"``, ``"zero"`` or ``"blur"``
+        (`pellucid.explainers.shapley.image_game`).
     """
 
     everyone: ClassVar[bool] = False
@@ -62,31 +71,35 @@ class Sampler(Explainer):
         whole_number("max_background", self.max_background, 1, optional=True)
         settle_removal(self, self.removal, chained=self.chained)
 
-    def work(self, question: Question) -> int:
+    def work(self, question: Question | ImageQuestion) -> int:
         return evaluations(question, self.budget, self.max_background, self.removal)
 
-    def compute(self, question: Question) -> Attribution:
+    def compute(self, question: Question | ImageQuestion) -> Attribution:
         game = self.game(question)
-        values, error, done = played(
+        values, error, done = self.played(question, game)
+        if self._certain() is not None and not done.all():
+            question.note(
+                f"{int((~done).sum())} of {len(done)} {question.things} are not certain "
+                f"{self._aim()} with {self.budget} coalitions; their errors say how far they are."
+            )
+        return self.told(question, game, values, error)
+
+    @abstractmethod
+    def sample(self, question: Any, players: int) -> Plan:
+        """What to evaluate for this many players within the budget."""
+
+    def game(self, question: Any) -> Game | ImageGame:
+        """The game that is played."""
+        return played_on(question, self.removal, self.max_background)
+
+    def played(self, question: Any, game: Game | ImageGame) -> Found:
+        """The game's values and errors, and which samples are certain."""
+        return played(
             game,
             lambda players: self.plan(question, players),
             self._certain(),
             everyone=self.everyone,
         )
-        if self._certain() is not None and not done.all():
-            question.note(
-                f"{int((~done).sum())} of {len(done)} rows are not certain {self._aim()} with "
-                f"{self.budget} coalitions; their errors say how far they are."
-            )
-        return self.told(question, game, values, error)
-
-    @abstractmethod
-    def sample(self, question: Question, players: int) -> Plan:
-        """What to evaluate for this many players within the budget."""
-
-    def game(self, question: Question) -> Game:
-        """The game that is played."""
-        return game_of(question, self.removal, self.max_background)
 
     def whole(self, players: int) -> Plan:
         """All coalitions of this many players."""
@@ -96,13 +109,11 @@ class Sampler(Explainer):
         """The least budget: two pairs for each player but one, or all coalitions."""
         return min(4 * players - 2, 2**players)
 
-    def told(
-        self, question: Question, game: Game, values: np.ndarray, error: np.ndarray
-    ) -> Attribution:
+    def told(self, question: Any, game: Any, values: np.ndarray, error: np.ndarray) -> Attribution:
         """The explanation that the values make."""
-        return question.attribution(values, game.base, error)
+        return shared_out(question, game, values, error)
 
-    def plan(self, question: Question, players: int) -> Plan:
+    def plan(self, question: Any, players: int) -> Plan:
         """All coalitions where the budget reaches that far and nothing stops earlier, or a sample.
 
         Raises
@@ -113,10 +124,12 @@ class Sampler(Explainer):
         least = self.least(players)
         if self.budget < least:
             raise InvalidSetting(
-                f"{type(self).__name__} cannot say its error for {players} columns on this budget",
+                f"{type(self).__name__} cannot say its error for {players} {question.parts} on "
+                "this budget",
                 got=f"budget={self.budget}",
                 allowed=f"budget ≥ {least}",
-                fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
+                fix=f"Allow budget={least} or more coalitions, or give the model fewer "
+                f"{question.parts}",
             )
         whole = self.budget.bit_length() > players
         early = self._certain() is not None and players > WHOLE_AT_ONCE

@@ -16,6 +16,7 @@ from pellucid.engine.work import slices
 from pellucid.maths.coalitions import every_coalition, exact_shapley
 from pellucid.maths.shapley_regression import NORMAL
 from pellucid.perturb.game import Game, Plan
+from pellucid.perturb.image_game import ImageGame
 
 CELLS = 1 << 23
 """Worths that are held at once: 64 MB."""
@@ -28,7 +29,7 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def played(
-    game: Game,
+    game: Game | ImageGame,
     plan: Callable[[int], Plan],
     certain: Certain | None = None,
     *,
@@ -68,7 +69,11 @@ def played(
 
 
 def _by_parts(
-    game: Game, rows: np.ndarray, players: np.ndarray, plan: Plan, certain: Certain | None
+    game: Game | ImageGame,
+    rows: np.ndarray,
+    players: np.ndarray,
+    plan: Plan,
+    certain: Certain | None,
 ) -> Found:
     """As many rows at once as there is room for their worths."""
     room = max(1, CELLS // (game.output.shape[1] * len(plan.coalitions) + 1))
@@ -81,7 +86,11 @@ def _by_parts(
 
 
 def _in_stages(
-    game: Game, rows: np.ndarray, players: np.ndarray, plan: Plan, certain: Certain | None
+    game: Game | ImageGame,
+    rows: np.ndarray,
+    players: np.ndarray,
+    plan: Plan,
+    certain: Certain | None,
 ) -> Found:
     everybody = game.output[rows]
     if certain is None:

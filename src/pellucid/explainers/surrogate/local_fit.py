@@ -61,6 +61,15 @@ class Fits:
         for each in fields(self):
             getattr(self, each.name)[rows[taken]] = getattr(found, each.name)[taken]
 
+    def put_first(self, rows: np.ndarray, found: Fits) -> None:
+        """Write the lines of some rows that have fewer features than there is room for."""
+        for each in fields(self):
+            into, made = getattr(self, each.name), getattr(found, each.name)
+            if made.ndim == 3:
+                into[rows, : made.shape[1]] = made
+            else:
+                into[rows] = made
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitter:

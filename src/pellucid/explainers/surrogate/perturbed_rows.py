@@ -48,6 +48,18 @@ class Ruler:
                 mean[j], spread[j] = values.mean(), values.std() or 1.0
         return cls(columns=columns, named=named, edges=edges, mean=mean, spread=spread)
 
+    @classmethod
+    def of_switches(cls, number: int) -> Ruler:
+        """The ruler of parts that are kept (1) or removed (0)."""
+        zeros = np.zeros(number)
+        return cls(
+            columns=[],
+            named=np.ones(number, dtype=bool),
+            edges=[np.empty(0)] * number,
+            mean=zeros,
+            spread=zeros + 1,
+        )
+
     def draw(self, background: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
         """Coded rows of shape (count, feature), each column drawn on its own."""
         drawn = np.empty((count, background.shape[1]))

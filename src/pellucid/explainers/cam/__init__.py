@@ -1,0 +1,1 @@
+"""Class activation maps: where the activation inside a network speaks for the class."""
