@@ -5,7 +5,8 @@ columns). Magnitudes count, signs do not; nothing here depends on the scale of t
 explanation is not a good one: these numbers describe, and say nothing of faithfulness.
 
 An explanation that is 0 everywhere has no distribution: its Gini index and entropy are NaN, and the
-number of its units that matter is 0. A NaN or an infinite value makes the numbers of its sample NaN.
+number of its units that matter is 0. A NaN or an infinite value makes the numbers of its sample
+NaN.
 """
 
 from __future__ import annotations

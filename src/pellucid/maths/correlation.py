@@ -1,12 +1,12 @@
 """How two lists of numbers go together, one pair of lists for each sample.
 
-Lists have shape ``(sample, unit)``. `there`, of the same shape, says which units a sample has, where
-lists of unequal lengths were filled up; all, when it is left out. A NaN in a unit that is there makes
-the result of its sample NaN.
+Lists have shape ``(sample, unit)``. `there`, of the same shape, says which units a sample has,
+where lists of unequal lengths were filled up; all, when it is left out. A NaN in a unit that is
+there makes the result of its sample NaN.
 
-A list that does not vary agrees with no order: where one of the two is flat and the other is not, the
-result is 0; where both are, it is NaN. Peers give NaN in both cases, so that a method with the same
-value everywhere would be left out of a mean rather than judged.
+A list that does not vary agrees with no order: where one of the two is flat and the other is not,
+the result is 0; where both are, it is NaN. Peers give NaN in both cases, so that a method with the
+same value everywhere would be left out of a mean rather than judged.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """How far an explanation agrees with what the model answers when parts of its input are gone.
 
-Scores are the model's output for the class explained, on whatever scale the caller has chosen; every
-result is on that scale too unless said. `full (sample,)` is the score of the whole input. A curve
-``(sample, step)`` holds scores while more and more units are removed (or brought in): its first step
-is the input before the first change. Answers of subsets ``(sample, subset)`` are scores once the units
-of the subset are removed. What "removed" means is the caller's, and must be told with the numbers.
+Scores are the model's output for the class explained, on whatever scale the caller has chosen;
+every result is on that scale too unless said. `full (sample,)` is the score of the whole input. A
+curve ``(sample, step)`` holds scores while more and more units are removed (or brought in): its
+first step is the input before the first change. Answers of subsets ``(sample, subset)`` are scores
+once the units of the subset are removed. What "removed" means is the caller's, and must be told
+with the numbers.
 
 One curve of removal and one of bringing in serve all numbers of the first half; `maths.correlation`
 says when correlations are 0 or NaN.
@@ -24,52 +25,38 @@ FERRET_SHARES = tuple(tenths / 10 for tenths in range(1, 11))
 """Shares of tokens in ferret. Numbers from these and from ERASER's cannot be compared."""
 
 
-def comprehensiveness(full: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """How far the score falls without the rationale: (sample, bin). More is better.
+def falls(full: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """How far the score falls in each bin: comprehensiveness or sufficiency, (sample, bin).
 
     Parameters
     ----------
     full : array of shape (sample,)
-    without : array of shape (sample, bin)
-        Scores without the most important units, as many as each bin says.
-
-    References
-    ----------
-    DeYoung et al. (2020), ERASER, arXiv:1911.03429. The score is the probability of the class that
-    is predicted for the whole input.
-    """
-    return np.asarray(full[:, None] - without)
-
-
-def sufficiency(full: np.ndarray, only: np.ndarray) -> np.ndarray:
-    """How far the score falls with the rationale alone: (sample, bin). Less is better.
-
-    Parameters
-    ----------
-    full : array of shape (sample,)
-    only : array of shape (sample, bin)
-        Scores of the most important units alone, as many as each bin says. May be above `full`.
+        ERASER takes the probability of the class that is predicted for the whole input.
+    left : array of shape (sample, bin)
+        Comprehensiveness: scores without the most important units, as many as each bin says; a
+        large fall is good. Sufficiency: scores of these units alone; a small fall is good, and a
+        score may rise instead.
 
     References
     ----------
     DeYoung et al. (2020), ERASER, arXiv:1911.03429. Dasgupta, Frost and Moshkovitz (2022),
-    arXiv:2202.00734, give the same name to another number.
+    arXiv:2202.00734, call another number sufficiency.
     """
-    return np.asarray(full[:, None] - only)
+    return np.asarray(full[:, None] - left)
 
 
-def aopc(falls: np.ndarray, *, from_start: bool = False) -> np.ndarray:
+def aopc(fallen: np.ndarray, *, from_start: bool = False) -> np.ndarray:
     """Area over the perturbation curve: mean fall of the score over bins, (sample,).
 
     Parameters
     ----------
-    falls : array of shape (sample, bin)
-        From `comprehensiveness` or `sufficiency`, with the bins of `ERASER_SHARES` or
+    fallen : array of shape (sample, bin)
+        From `falls`, with the bins of `ERASER_SHARES` or
         `FERRET_SHARES`, or with one bin for each region removed (region perturbation).
     from_start : bool
         Whether the bin in which nothing is removed yet counts as a further one, with a fall of 0:
-        so have it Samek et al. and the formula of ERASER's paper, which divide by bins + 1. ERASER's
-        published numbers and ferret's do not.
+        so have it Samek et al. and the formula of ERASER's paper, which divide by bins + 1.
+        ERASER's published numbers and ferret's do not.
 
     Notes
     -----
@@ -82,7 +69,7 @@ def aopc(falls: np.ndarray, *, from_start: bool = False) -> np.ndarray:
     arXiv:1509.06321. DeYoung et al. (2020), ERASER, arXiv:1911.03429. Attanasio et al. (2023),
     ferret, arXiv:2208.01575.
     """
-    return np.asarray(falls.sum(axis=1) / (falls.shape[1] + from_start))
+    return np.asarray(fallen.sum(axis=1) / (fallen.shape[1] + from_start))
 
 
 def normalised_comprehensiveness(
@@ -105,9 +92,10 @@ def normalised_comprehensiveness(
 
     References
     ----------
-    Carton, Rathore and Tan (2020), Evaluating and characterizing human rationales, arXiv:2010.04736.
+    Carton, Rathore and Tan (2020), Evaluating and characterizing human rationales,
+    arXiv:2010.04736.
     """
-    return _share_of_null(comprehensiveness(full, without), full, empty)
+    return _share_of_null(without, full, empty)
 
 
 def normalised_sufficiency(full: np.ndarray, only: np.ndarray, empty: np.ndarray) -> np.ndarray:
@@ -123,14 +111,15 @@ def normalised_sufficiency(full: np.ndarray, only: np.ndarray, empty: np.ndarray
     Returns
     -------
     array of shape (sample, bin)
-        More is better, other than with `sufficiency`. NaN where the empty input scores as much as
+        More is better, other than with falls. NaN where the empty input scores as much as
         the whole one, or more.
 
     References
     ----------
-    Carton, Rathore and Tan (2020), Evaluating and characterizing human rationales, arXiv:2010.04736.
+    Carton, Rathore and Tan (2020), Evaluating and characterizing human rationales,
+    arXiv:2010.04736.
     """
-    return 1 - _share_of_null(sufficiency(full, only), full, empty)
+    return 1 - _share_of_null(only, full, empty)
 
 
 def area(curve: np.ndarray, removed: np.ndarray | None = None) -> np.ndarray:
@@ -273,7 +262,7 @@ def faithfulness_estimate(
     Alvarez-Melis and Jaakkola (2018), Towards robust interpretability with self-explaining neural
     networks, arXiv:1806.07538.
     """
-    return pearson(values, full[:, None] - answers, there)
+    return pearson(values, falls(full, answers), there)
 
 
 def faithfulness_correlation(
@@ -300,7 +289,7 @@ def faithfulness_correlation(
     Bhatt, Weller and Moura (2020), Evaluating and aggregating feature-based model explanations,
     arXiv:2005.00631.
     """
-    return pearson(summed(values, subsets), full[:, None] - answers)
+    return pearson(summed(values, subsets), falls(full, answers))
 
 
 def sensitivity_n(
@@ -340,10 +329,10 @@ def sensitivity_n(
         if (size != size[:1]).any():
             raise InvalidData("The samples have subsets of unequal sizes at the same place")
         size = size[0]
-    sums, falls = summed(values, subsets), full[:, None] - answers
+    sums, fallen = summed(values, subsets), falls(full, answers)
     sizes, many = np.unique(size, return_counts=True)
     sizes = sizes[many > 1]
-    found = [pearson(sums[:, size == n], falls[:, size == n]) for n in sizes]
+    found = [pearson(sums[:, size == n], fallen[:, size == n]) for n in sizes]
     return sizes, np.stack(found, axis=1) if found else np.empty((len(values), 0))
 
 
@@ -368,8 +357,8 @@ def infidelity(
     answers : array of shape (sample, draw)
         Scores of the input less the perturbation.
     scaled : bool
-        Whether values may first be multiplied by the one factor that suits each sample best. Without
-        it, explanations on another scale than the score's cannot be compared.
+        Whether values may first be multiplied by the one factor that suits each sample best.
+        Without it, explanations on another scale than the score's cannot be compared.
 
     Returns
     -------
@@ -380,7 +369,7 @@ def infidelity(
     ----------
     Yeh et al. (2019), On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392.
     """
-    said, happened = summed(values, perturbations), full[:, None] - answers
+    said, happened = summed(values, perturbations), falls(full, answers)
     if scaled:
         square = np.einsum("ij,ij->i", said, said)
         factor = np.einsum("ij,ij->i", said, happened) / np.where(square == 0, 1.0, square)
@@ -400,8 +389,7 @@ def summed(values: np.ndarray, subsets: np.ndarray) -> np.ndarray:
     return np.asarray(np.matmul(weights, values[..., None])[..., 0])
 
 
-def _share_of_null(falls: np.ndarray, full: np.ndarray, empty: np.ndarray) -> np.ndarray:
+def _share_of_null(left: np.ndarray, full: np.ndarray, empty: np.ndarray) -> np.ndarray:
     """Falls relative to that of the empty input, between 0 and 1: (sample, bin)."""
-    null = full - empty
-    whole = np.where(null > 0, null, np.nan)[:, None]
-    return np.clip(falls / whole, 0.0, 1.0)
+    null = falls(full, empty[:, None])
+    return np.clip(falls(full, left) / np.where(null > 0, null, np.nan), 0.0, 1.0)

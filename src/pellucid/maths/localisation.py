@@ -1,15 +1,14 @@
 """Whether an explanation is where people say it should be: regions of images, marked words.
 
 `values` have shape ``(sample, ...)``: all axes but the first hold the units (pixels, tokens); large
-values speak for a unit, and the caller decides whether that is the value or its magnitude. `gold`, of
-the same shape, marks the units that people hold responsible. `there`, of the same shape, says which
-units exist where samples were filled up to equal lengths; all, when it is left out.
+values speak for a unit, and the caller decides whether that is the value or its magnitude. `gold`,
+of the same shape, marks the units that people hold responsible. `there`, of the same shape, says
+which units exist where samples were filled up to equal lengths; all, when it is left out.
 
-Units of equal value are in no order, so each number is what a random order among equals gives on
-average: an explanation that is the same everywhere is scored as chance, not by the place of its units
-in memory. A number that gold of a sample cannot give (nothing is marked, or all is) is NaN, as is one
-of a sample with a NaN among its values. Plausible is not faithful: a model may be right for reasons
-that nobody would give.
+Units of equal value are in no order, so none is preferred for its place in memory: an explanation
+that is the same everywhere is scored as chance. A number that the gold of a sample cannot give
+(nothing is marked, or all is) is NaN, as is one of a sample with a NaN among its values. Plausible
+is not faithful: a model may be right for reasons that nobody would give.
 """
 
 from __future__ import annotations
@@ -194,8 +193,8 @@ def localisation_auc(
     Returns
     -------
     array of shape (sample,)
-        0 to 1; equal values count as half, so that chance gives 1/2. NaN where nothing is marked, or
-        all is.
+        0 to 1; equal values count as half, so that chance gives 1/2. NaN where nothing is marked,
+        or all is.
 
     References
     ----------
@@ -229,8 +228,8 @@ def average_precision(
 
     References
     ----------
-    Davis and Goadrich (2006), doi:10.1145/1143844.1143874 (lines between the points of the curve
-    cannot be reached). Boyd, Eng and Page (2013), doi:10.1007/978-3-642-40994-3_29.
+    Davis and Goadrich (2006), doi:10.1145/1143844.1143874: lines between the points of the curve
+    cannot be reached.
 
     See Also
     --------
@@ -270,13 +269,11 @@ def precision_recall_trapezoid(
     DeYoung et al. (2020), ERASER, arXiv:1911.03429 (its code: "auprc").
     """
     gold, precision, last, gained = _precision_recall(values, gold, there)
-    steps = np.where(last, np.arange(1, last.shape[1] + 1), 0)
-    before = np.maximum.accumulate(
-        np.roll(steps, 1, axis=1) * (np.arange(last.shape[1]) > 0), axis=1
-    )
-    earlier = np.take_along_axis(
-        np.concatenate([np.ones((len(gold), 1)), precision], axis=1), before, axis=1
-    )
+    first = np.roll(last, 1, axis=1)
+    first[:, :1] = True
+    start = np.maximum.accumulate(np.where(first, np.arange(first.shape[1]), 0), axis=1)
+    curve = np.concatenate([np.ones((len(gold), 1)), precision], axis=1)
+    earlier = np.take_along_axis(curve, start, axis=1)
     with np.errstate(invalid="ignore"):
         area = (gained * (precision + earlier) / 2).sum(axis=1)
         return np.asarray(area / gold.sum(axis=1))
@@ -286,7 +283,8 @@ def _precision_recall(
     values: np.ndarray, gold: np.ndarray, there: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Gold, and along falling values: the precision once all units of a value are in, whether a
-    place is the last of its value, and whether its unit is marked. All of shape (sample, unit)."""
+    place is the last of its value, and whether its unit is marked; all (sample, unit).
+    """
     values, gold, there = _rows(values, gold, there)
     falling = np.where(there, -values, np.inf)
     order = np.argsort(falling, axis=1, kind="stable")

@@ -1,8 +1,8 @@
-"""How well marked words agree with the words that people marked: tokens and spans, as ERASER has it.
+"""How well words that are marked agree with those that people marked: tokens, and spans of them.
 
 Masks have shape ``(sample, token)``; samples of unequal lengths are filled up with False. Counts of
-each sample come first (`token_hits`, `span_hits`) and are averaged last (`f1`), so that samples can be
-drawn again in between for intervals.
+each sample come first (`token_hits`, `span_hits`) and are averaged last (`f1`), so that samples can
+be drawn again in between for intervals.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def f1(hits: np.ndarray, average: str = "macro") -> Agreement:
     Returns
     -------
     Agreement
-        A sample with nothing chosen and nothing gold is left out of means; if only one of the two is
-        empty, its numbers are 0 in ``"macro"``.
+        A sample with nothing chosen and nothing gold is left out of means; if only one of the two
+        is empty, its numbers are 0 in ``"macro"``.
 
     Raises
     ------

@@ -255,7 +255,7 @@ def test_a_batch_is_what_its_images_are_alone(method: type[pel.explainers.GradCA
     np.testing.assert_allclose(whole, alone, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", set(ALL) - {EigenCAM})
+@pytest.mark.parametrize("method", [each for each in ALL if each is not EigenCAM])
 @pytest.mark.parametrize("target", [0, 1])
 def test_the_map_is_greatest_in_the_corner_that_is_looked_at(
     method: type[pel.explainers.GradCAM], target: int
@@ -264,7 +264,8 @@ def test_the_map_is_greatest_in_the_corner_that_is_looked_at(
     found = pel.explain(Corner(), images, method=method(site="act"), target=target).values
     corner = found[:, :2, :2] if target == 0 else found[:, 6:, 6:]
     assert (corner.sum(axis=(1, 2)) > 0).all()
-    np.testing.assert_allclose(corner.sum(axis=(1, 2)), found.sum(axis=(1, 2)), rtol=1e-4)
+    near = 0.01 if method is ScoreCAM else 1e-4  # its softmax leaves every channel a little
+    np.testing.assert_allclose(corner.sum(axis=(1, 2)), found.sum(axis=(1, 2)), rtol=near)
 
 
 def test_hi_res_cam_adds_up_to_the_score_without_its_bias() -> None:

@@ -17,9 +17,7 @@ from pellucid.explainers.relevance.layer import Layer
 if TYPE_CHECKING:
     import torch
 
-Rule = Callable[
-    [Layer, "torch.Tensor", "torch.Tensor", "torch.Tensor", Composite], "torch.Tensor"
-]
+Rule = Callable[[Layer, "torch.Tensor", "torch.Tensor", "torch.Tensor", Composite], "torch.Tensor"]
 """From a layer, its input without offset, its output, the messages there and the settings."""
 
 
@@ -91,10 +89,10 @@ def box(
     layer: Layer, x: torch.Tensor, z: torch.Tensor, message: torch.Tensor, how: Composite
 ) -> torch.Tensor:
     front, weight = layer.front, layer.weight
-    assert front is not None and front.low is not None and front.high is not None
-    low, high = (
-        (end - front.zero).to(x.dtype).expand(x.shape) for end in (front.low, front.high)
-    )
+    assert front is not None
+    assert front.low is not None
+    assert front.high is not None
+    low, high = ((end - front.zero).to(x.dtype).expand(x.shape) for end in (front.low, front.high))
     up, down = weight.clamp_min(0), weight.clamp_max(0)
     above = layer.run(x, weight) - layer.run(low, up) - layer.run(high, down)
     sent = _ratio(z * message, above)
