@@ -92,6 +92,30 @@ def test_everything_is_as_before_after_an_error() -> None:
     assert not net.features[4]._forward_hooks
 
 
+def test_a_module_that_counts_on_working_in_place_keeps_it() -> None:
+    class Statement(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.relu, self.last = (
+                nn.Linear(4, 8),
+                nn.ReLU(inplace=True),
+                nn.Linear(8, 3),
+            )
+
+        def forward(self, x):
+            x = self.first(x.flatten(1))
+            self.relu(x)
+            return self.last(x)
+
+    torch.manual_seed(0)
+    net, x = Statement(), np.random.default_rng(0).normal(size=(5, 1, 2, 2)).astype(np.float32)
+    found = pel.explain(net, x, method="input_x_gradient", target=0)
+    given = torch.tensor(x, requires_grad=True)
+    (slope,) = torch.autograd.grad(net(given)[:, 0].sum(), given)
+    np.testing.assert_allclose(found.values, (slope * given).detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(found.output, net(given)[:, 0].detach().numpy(), atol=1e-6)
+
+
 def test_a_fingerprint_is_of_the_weights() -> None:
     first, second = seeded(Plain), seeded(Plain)
     assert as_model(first).fingerprint() == as_model(second).fingerprint()

@@ -4,6 +4,8 @@ Lists have shape ``(sample, unit)``. `there`, of the same shape, says which unit
 where lists of unequal lengths were filled up; all, when it is left out. A NaN in a unit that is
 there makes the result of its sample NaN.
 
+Ranks see differences of any size: round answers that differ by no more than rounding before.
+
 A list that does not vary agrees with no order: where one of the two is flat and the other is not,
 the result is 0; where both are, it is NaN. Peers give NaN in both cases, so that a method with the
 same value everywhere would be left out of a mean rather than judged.

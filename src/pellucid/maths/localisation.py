@@ -269,8 +269,7 @@ def precision_recall_trapezoid(
     DeYoung et al. (2020), ERASER, arXiv:1911.03429 (its code: "auprc").
     """
     gold, precision, last, gained = _precision_recall(values, gold, there)
-    first = np.roll(last, 1, axis=1)
-    first[:, :1] = True
+    first = np.roll(last, 1, axis=1)  # the last place is the last of its value, and wraps round
     start = np.maximum.accumulate(np.where(first, np.arange(first.shape[1]), 0), axis=1)
     curve = np.concatenate([np.ones((len(gold), 1)), precision], axis=1)
     earlier = np.take_along_axis(curve, start, axis=1)

@@ -60,7 +60,7 @@ class TorchModel(Model):
     -----
     The module is never changed: it is put into evaluation mode, its parameters need no gradients
     and its activations do not work in place only while it is asked, and all of that is put back,
-    also after an error.
+    also after an error. A module that counts on activations working in place keeps them so.
     """
 
     by_name = False
@@ -75,8 +75,10 @@ class TorchModel(Model):
         self.name = type(module).__name__
         self.columns = None
         self.classes = _labels(module) if classes is None else tuple(classes)
+        self._returns = returns
         self._become(returns or ("logit" if self.classes else "raw"))
-        self._settled = returns is not None
+        self._settled = False
+        self._in_place = False
 
     @property
     def can(self) -> frozenset[str]:
@@ -112,14 +114,27 @@ class TorchModel(Model):
 
         with self.still() as call, torch.no_grad():
             raw = self._ask(call, self.tensor(values)).double().cpu().numpy()
-        outputs = raw.shape[1]
+        self._settle_in_place(values, raw)
+        self._settled, outputs = True, raw.shape[1]
+        if self._returns is not None:
+            return
         sums = (raw >= 0).all() and np.abs(raw.sum(axis=1) - 1).max() <= SUM_TO_ONE
         if outputs == 1:
             self.classes = None
         elif self.classes is None or len(self.classes) != outputs:
             self.classes = tuple(range(outputs))
         self._become("raw" if outputs == 1 else "probability" if sums else "logit")
-        self._settled = True
+
+    def _settle_in_place(self, values: np.ndarray, raw: np.ndarray) -> None:
+        """Whether the module counts on activations that work in place, as in ``self.relu(x)``."""
+        import torch
+
+        if not any(map(_works_in_place, self.module.modules())):
+            return
+        self._in_place = True
+        with self.still() as call, torch.no_grad():
+            own = self._ask(call, self.tensor(values)).double().cpu().numpy()
+        self._in_place = not np.array_equal(own, raw, equal_nan=True)
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
         values = self._values(X)
@@ -173,7 +188,7 @@ class TorchModel(Model):
         modules = list(self.module.modules())
         training = [each.training for each in modules]
         wanted = [(p, p.requires_grad) for p in self.module.parameters()]
-        placed = [each for each in modules if getattr(each, "inplace", False) is True]
+        placed = [] if self._in_place else [m for m in modules if _works_in_place(m)]
         hooks = [(each, _hooks(each)) for each in modules]
         try:
             for each in modules:
@@ -267,6 +282,10 @@ def _bytes() -> Any:
     import torch
 
     return torch.uint8
+
+
+def _works_in_place(part: Any) -> bool:
+    return getattr(part, "inplace", False) is True
 
 
 HOOKS = (

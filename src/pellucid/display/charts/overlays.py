@@ -78,31 +78,9 @@ def chart(
             allowed=f"{pixels.shape[:3]}",
         )
     places = _chosen(given[0], row, top)
-    names = ["image", *(method_name(each.method) for each in given)]
-    across = max(1, min(len(names), (width - 20) // (SMALLEST + GAP)))
-    side = int(min(LARGEST, (width - 20) / across - GAP))
-    tall = max(1, round(side * pixels.shape[1] / pixels.shape[2]))
-    lines = -(-len(names) // across)
-    columns: dict[str, list[object]] = {
-        key: [] for key in ("x", "y", "head", "url", "said", "method", "name")
-    }
-    for line, place in enumerate(places):
-        target = _target(given[0], place)
-        for number, name in enumerate(names):
-            part, at = divmod(number, across)
-            picture, said = _picture(pixels[place], maps, place, number)
-            columns["x"].append(at * (side + GAP) + side / 2)
-            columns["y"].append((line * lines + part) * (tall + HEAD + GAP) + HEAD + tall / 2)
-            columns["head"].append(
-                shorten(f"{target}" if number == 0 else name, max(int(side / 5.6), 8))
-            )
-            columns["url"].append(picture)
-            columns["said"].append(said)
-            columns["method"].append(name)
-            columns["name"].append(str(given[0].coords["sample"][place]))
+    columns, size = _laid_out(given, maps, pixels, places, width)
+    side, tall, wide, high = size
     colours = palette(theme)
-    high = len(places) * lines * (tall + HEAD + GAP)
-    wide = across * (side + GAP)
     base = alt.Chart(figure.table(columns)).encode(
         x=alt.X("x:Q", scale=alt.Scale(domain=[0, wide], nice=False), axis=None),
         y=alt.Y("y:Q", scale=alt.Scale(domain=[high, 0], nice=False), axis=None),
@@ -126,6 +104,39 @@ def chart(
         width=width,
         fit=False,
     )
+
+
+def _laid_out(
+    given: Sequence[Attribution],
+    maps: Sequence[np.ndarray],
+    pixels: np.ndarray,
+    places: Sequence[int],
+    width: int,
+) -> tuple[dict[str, list[object]], tuple[int, int, int, int]]:
+    """Where each picture stands and what it shows; the sides of one, and of all of them."""
+    names = ["image", *(method_name(each.method) for each in given)]
+    across = max(1, min(len(names), (width - 20) // (SMALLEST + GAP)))
+    side = int(min(LARGEST, (width - 20) / across - GAP))
+    tall = max(1, round(side * pixels.shape[1] / pixels.shape[2]))
+    lines = -(-len(names) // across)
+    columns: dict[str, list[object]] = {
+        key: [] for key in ("x", "y", "head", "url", "said", "method", "name")
+    }
+    for line, place in enumerate(places):
+        target = _target(given[0], place)
+        for number, name in enumerate(names):
+            part, at = divmod(number, across)
+            picture, said = _picture(pixels[place], maps, place, number)
+            columns["x"].append(at * (side + GAP) + side / 2)
+            columns["y"].append((line * lines + part) * (tall + HEAD + GAP) + HEAD + tall / 2)
+            columns["head"].append(
+                shorten(f"{target}" if number == 0 else name, max(int(side / 5.6), 8))
+            )
+            columns["url"].append(picture)
+            columns["said"].append(said)
+            columns["method"].append(name)
+            columns["name"].append(str(given[0].coords["sample"][place]))
+    return columns, (side, tall, across * (side + GAP), len(places) * lines * (tall + HEAD + GAP))
 
 
 def _maps(attribution: Attribution) -> np.ndarray:

@@ -26,7 +26,7 @@ from pellucid.models.torch import Call, TorchModel
 if TYPE_CHECKING:
     import torch
 
-ROWS, NUMBERS = 32, 1 << 20
+ROWS, NUMBERS = 32, 1 << 19
 """Rows that go through a network and back at once, and most numbers in them: more are no quicker on
 a processor, and take memory."""
 
@@ -124,7 +124,9 @@ class Differentiable:
             (found,) = torch.autograd.grad(score.sum(), x, allow_unused=True)
         if found is None:
             found = torch.zeros_like(x)
-        if not torch.isfinite(found).all():
+        if not (
+            torch.isfinite(found.sum()) or torch.isfinite(found).all()
+        ):  # one pass, nearly always
             raise CannotExplain(
                 f"The gradient of {self.model.name} is not finite",
                 got="missing or infinite values",
