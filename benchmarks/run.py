@@ -24,6 +24,7 @@ NOT_COMPARISONS = {"run", "record"}
 LIBRARIES = (
     *("numpy", "numba", "scikit-learn", "xgboost-cpu", "xgboost", "lightgbm", "catboost"),
     *("shap", "shapiq", "woodelf-explainer", "lime", "PyALE", "statsmodels"),
+    *("torch", "captum"),
 )
 
 APART = "alibi", "anchor-exp", "dalex"

@@ -24,11 +24,11 @@ def contributions(rule: str, x, w, b, epsilon=1e-6, gamma=0.25, alpha=2.0, low=N
             return z / (total + epsilon * np.where(total >= 0, 1, -1))
         if rule == "alpha_beta":  # Bach et al. 2015, eq. 60
             positive, negative = up / (up.sum(0) + b_up), down / (down.sum(0) + b_down)
-            one_sided = (down.sum(0) + b_down) == 0
-            mixed = alpha * np.nan_to_num(positive) - (alpha - 1) * np.nan_to_num(negative)
-            return np.where(one_sided, positive, mixed)
+            mixed = alpha * positive - (alpha - 1) * negative
+            mixed = np.where(down.sum(0) + b_down == 0, positive, mixed)
+            return np.where(up.sum(0) + b_up == 0, negative, mixed)
         if rule == "z_plus":  # Montavon et al. 2017
-            return np.nan_to_num(up / (up.sum(0) + b_up))
+            return contributions("alpha_beta", x, w, b, alpha=1.0)
         if rule == "gamma":  # Montavon et al. 2019; negative outputs in the mirror
             for_up = (z + gamma * up) / ((z + gamma * up).sum(0) + b + gamma * b_up)
             for_down = (z + gamma * down) / ((z + gamma * down).sum(0) + b + gamma * b_down)

@@ -107,6 +107,8 @@ class ImageGame:
         member = np.concatenate([coalitions, np.ones((len(coalitions), 1), dtype=bool)], axis=1)
         references = self.behind.shape[1]
         total = np.zeros(len(coalitions) * len(samples))
+        if not len(total):
+            return np.zeros((len(samples), len(coalitions), 1))
         for some in slices(len(total) * references, self.batch_size):
             job, reference = np.divmod(np.arange(some.start, some.stop), references)
             coalition, place = np.divmod(job, len(samples))

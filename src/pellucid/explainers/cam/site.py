@@ -78,7 +78,7 @@ class Seen:
     """What modules returned for one sample, in the order in which they finished."""
 
     outputs: list[tuple[str, Any, torch.Tensor]]
-    score: torch.Tensor
+    score: torch.Tensor | None
     image: Grid
 
     @property
@@ -131,7 +131,7 @@ def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
     """The site at an address; without one, the last that lies on the image before it is pooled.
 
     Of tokens it is the last whose patches the score still depends on: behind the last attention
-    a network often reads its class token alone. Costs one evaluation.
+    a network often reads its class token alone. Costs one evaluation, and of transformers another.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
         door.model.site(address)
     seen = look(door, call)
     if address is None:
-        return _last(door, seen)
+        return _last(door, call, seen)
     site = seen.read(address)
     if site is None:
         shapes = [tuple(out.shape) for name, _, out in seen.outputs if name == address]
@@ -158,7 +158,7 @@ def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
     return site
 
 
-def _last(door: Differentiable, seen: Seen) -> Site:
+def _last(door: Differentiable, call: Network, seen: Seen) -> Site:
     pooled = {id(out) for _, module, out in seen.outputs if type(module).__module__ == POOLING}
     modules = dict(door.model.module.named_modules())
     for address, module, output in reversed(seen.outputs):
@@ -169,6 +169,8 @@ def _last(door: Differentiable, seen: Seen) -> Site:
         site = seen.read(address)
         if site is None or min(site.grid) < 2:
             continue
+        if site.tokens and seen.score is None:
+            return _last(door, call, look(door, call, slopes=True))
         if not site.tokens or _is_read(seen.score, output, site):
             return site
     raise CannotExplain(
@@ -191,26 +193,29 @@ def _in_attention(address: str, modules: dict[str, Any]) -> bool:
     return any("attention" in name or "attn" in name for name in names)
 
 
-def _is_read(score: torch.Tensor, output: torch.Tensor, site: Site) -> bool:
+def _is_read(score: torch.Tensor | None, output: torch.Tensor, site: Site) -> bool:
     """Whether the score depends on the patches of an output."""
     import torch
 
-    if not (score.requires_grad and output.requires_grad):
+    if score is None or not (score.requires_grad and output.requires_grad):
         return False
     (found,) = torch.autograd.grad(score.sum(), output, retain_graph=True, allow_unused=True)
     return found is not None and bool(site.maps(found).any())
 
 
-def look(door: Differentiable, call: Network) -> Seen:
-    """What the parts of a network return for the first sample; costs one evaluation."""
+def look(door: Differentiable, call: Network, *, slopes: bool = False) -> Seen:
+    """What the parts of a network return for the first sample, with `slopes` with their gradients.
+
+    Costs one evaluation.
+    """
     import torch
 
     outputs: list[tuple[str, Any, torch.Tensor]] = []
-    with listening(door.model.module, outputs), torch.enable_grad():
-        x = door.model.tensor(door.values[:1]).requires_grad_(True).clone()
+    with listening(door.model.module, outputs), torch.set_grad_enabled(slopes):
+        x = door.model.tensor(door.values[:1]).requires_grad_(slopes).clone()
         score = door.score(call, x, door.picks[0][:1])
     rows, columns = door.values.shape[-2:]
-    return Seen(outputs=outputs, score=score, image=(rows, columns))
+    return Seen(outputs=outputs, score=score if slopes else None, image=(rows, columns))
 
 
 @contextmanager

@@ -124,9 +124,8 @@ class Differentiable:
             (found,) = torch.autograd.grad(score.sum(), x, allow_unused=True)
         if found is None:
             found = torch.zeros_like(x)
-        if not (
-            torch.isfinite(found.sum()) or torch.isfinite(found).all()
-        ):  # one pass, nearly always
+        finite = torch.isfinite(found.sum())  # quick, but a sum may overflow
+        if not (finite or torch.isfinite(found).all()):
             raise CannotExplain(
                 f"The gradient of {self.model.name} is not finite",
                 got="missing or infinite values",

@@ -55,8 +55,9 @@ class MeaningfulPerturbation(Explainer):
     the standard error over starts: descent finds one of many good regions.
 
     The loss of a mask is ``f(masked) + area × mean removed + variation × roughness``, where f is
-    the output as a share of its way from the image with all removed (0) to the image (1). Where
-    the output rises by removing everything, the mask is what holds it down.
+    the output as a share of its way from the image with all removed (0) to the image (1), and
+    less than 0 counts as 0. Where the output rises by removing everything, the mask is what holds
+    it down.
 
     Deviations from the paper: f is such a share, so that prices mean the same for every model and
     scale; instead of the image the mask is shifted, by less than a cell; several starts.
@@ -113,10 +114,10 @@ class MeaningfulPerturbation(Explainer):
 
         (both,) = door.each(masks)
         value, error = both[:, 0], both[:, 1]
+        gone = 1 - np.median(np.clip(np.concatenate(left), 0, None))
         question.note(
             f"At the median, removing {np.median(value.mean(axis=(1, 2))):.0%} of the pixels takes "
-            f"away {1 - np.median(np.concatenate(left)):.0%} of what removing all of them takes "
-            "away."
+            f"away {gone:.0%} of what removing all of them takes away."
         )
         return question.attribution(value, error=error)
 
@@ -149,7 +150,8 @@ class MeaningfulPerturbation(Explainer):
             kept = down[i] @ mask @ across[j].T
             with torch.enable_grad():
                 score = door.score(call, _shown(x, empty, kept), pick).double()
-                (_share(score, ends) + self._price(mask, kept)).sum().backward()
+                left = _share(score, ends).clamp_min(0)  # less than nothing is worth no more
+                (left + self._price(mask, kept)).sum().backward()
             adam.step()
             with torch.no_grad():
                 mask.clamp_(0, 1)

@@ -110,7 +110,7 @@ def convolution(name: str, func: Any, args: Any, kwargs: Any) -> tuple[Run, Pull
     rest = {key: given[key] for key in order[3:] if key in given}
 
     def run(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return func(x, weight, None, **rest)  # type: ignore[no-any-return]
+        return func(x, weight, None, **rest)
 
     axes, groups = given["weight"].ndim - 2, rest.get("groups", 1)
     along = {key: _spread(rest.get(key, start), axes) for key, start in _START.items()}
@@ -122,7 +122,7 @@ def convolution(name: str, func: Any, args: Any, kwargs: Any) -> tuple[Run, Pull
             message, x, weight, None, along["stride"], along["padding"], along["dilation"],
             turned, along["output_padding"], groups, [True, False, False],
         )  # fmt: skip
-        return found[0]  # type: ignore[no-any-return]
+        return found[0]
 
     if not turned:
         return run, backwards(run) if odd else pull, _first_axis

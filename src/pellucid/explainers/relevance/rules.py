@@ -40,35 +40,41 @@ def gamma(
     """Where the output is negative, negative contributions are favoured in the same way."""
     import torch
 
-    parts = _Signs(layer, x)
-    relevance, total = z * message, torch.zeros_like(x)
-    for sign, here in ((1, z > 0), (-1, z < 0)):
-        some = torch.where(here, relevance, 0)
-        if sign < 0 and not some.any():
-            continue
-        part = z + how.gamma * parts.of(sign)
-        total = total + parts.pull(some / torch.where(here, part, 1), sign, how.gamma)
-    return total
+    parts, relevance = _Signs(layer, x), z * message
+    up = torch.where(z > 0, relevance, 0)
+    total = parts.pull(_ratio(up, z + how.gamma * parts.of(1)), 1, how.gamma)
+    if up.count_nonzero() == relevance.count_nonzero():
+        return total
+    down = _ratio(relevance - up, z + how.gamma * parts.of(-1))
+    return total + parts.pull(down, -1, how.gamma)
 
 
 def alpha_beta(
     layer: Layer, x: torch.Tensor, z: torch.Tensor, message: torch.Tensor, how: Composite
 ) -> torch.Tensor:
-    """An output without negative contributions has its positive ones counted once."""
-    import torch
-
-    parts, relevance = _Signs(layer, x), z * message
-    up, down = parts.of(1), parts.of(-1)
-    factor = torch.where(down < 0, how.alpha, 1)
-    found = parts.pull(_ratio(relevance * factor, up), 1)
-    return found - parts.pull(_ratio(relevance * (how.alpha - 1), down), -1)
+    return _by_sign(layer, x, z * message, how.alpha)
 
 
 def z_plus(
     layer: Layer, x: torch.Tensor, z: torch.Tensor, message: torch.Tensor, how: Composite
 ) -> torch.Tensor:
+    return _by_sign(layer, x, z * message, 1)
+
+
+def _by_sign(layer: Layer, x: torch.Tensor, relevance: torch.Tensor, alpha: float) -> torch.Tensor:
+    """An output with contributions of one sign only is shared by those."""
+    import torch
+
     parts = _Signs(layer, x)
-    return parts.pull(_ratio(z * message, parts.of(1)), 1)
+    up = parts.of(1)
+    down = parts.of(-1) if alpha != 1 else up
+    sent = _ratio(relevance if alpha == 1 else relevance * torch.where(down < 0, alpha, 1), up)
+    found = parts.pull(sent, 1)
+    alone = torch.where(up > 0, 0, relevance)
+    if alpha == 1 and not alone.any():
+        return found
+    down = parts.of(-1) if alpha == 1 else down
+    return found + parts.pull(_ratio(torch.where(up > 0, (1 - alpha) * relevance, alone), down), -1)
 
 
 def flat(
@@ -94,10 +100,11 @@ def box(
     assert front.high is not None
     low, high = ((end - front.zero).to(x.dtype).expand(x.shape) for end in (front.low, front.high))
     up, down = weight.clamp_min(0), weight.clamp_max(0)
-    above = layer.run(x, weight) - layer.run(low, up) - layer.run(high, down)
+    own = z if layer.bias is None else z - layer.bias
+    above = own - layer.run(_once(layer, low), up) - layer.run(_once(layer, high), down)
     sent = _ratio(z * message, above)
-    ways = (layer.pull(sent, x, each) for each in (weight, up, down))
-    return sum(end * way for end, way in zip((x, -low, -high), ways, strict=True))  # type: ignore[return-value]
+    back, back_up = layer.pull(sent, x, weight), layer.pull(sent, x, up)
+    return x * back - low * back_up - high * (back - back_up)
 
 
 RULES: dict[str, Rule] = {
@@ -114,7 +121,7 @@ class _Signs:
 
     def __init__(self, layer: Layer, x: torch.Tensor) -> None:
         self.layer, self.x = layer, x
-        self.mixed = bool((x < 0).any())
+        self.mixed = bool(x.amin() < 0)
 
     def of(self, sign: int) -> torch.Tensor:
         """Their sum, among them the bias of that sign."""
@@ -151,12 +158,15 @@ def _evenly(
 ) -> torch.Tensor:
     assert layer.front is not None
     seen = layer.front.seen.to(x.dtype).expand(x.shape)
-    return seen * layer.pull(_ratio(relevance, layer.run(seen, weight)), x, weight)
+    return seen * layer.pull(_ratio(relevance, layer.run(_once(layer, seen), weight)), x, weight)
+
+
+def _once(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    """One of a batch of images that are all the same."""
+    alone = layer.kind == "conv" and x.ndim == layer.weight.ndim and x.stride(0) == 0
+    return x[:1] if alone else x
 
 
 def _ratio(part: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     """Their ratio, 0 where there is nothing to share among."""
-    import torch
-
-    none = whole == 0
-    return torch.where(none, 0, part / torch.where(none, 1, whole))
+    return (part / whole).nan_to_num_(0, 0, 0)

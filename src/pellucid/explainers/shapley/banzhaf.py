@@ -33,7 +33,7 @@ class Banzhaf(Sampler):
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
     removal : str
-        What stands in for removed columns, as for `ExactSHAP`.
+        What stands in for removed columns, or segments of images, as for `ExactSHAP`.
 
     Raises
     ------

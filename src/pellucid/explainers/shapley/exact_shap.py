@@ -25,7 +25,7 @@ MOST_PLAYERS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ExactSHAP(Explainer):
-    """Shapley values without sampling, for models with few columns.
+    """Shapley values without sampling, for models with few columns, or images of few segments.
 
     Parameters
     ----------
@@ -33,7 +33,9 @@ class ExactSHAP(Explainer):
         Most background rows to use, or `None` for all. Values are exact for the rows used.
     removal : {"marginal", "baseline", "gaussian", "copula", "neighbours", "tree"}
         What stands in for removed columns: background rows whatever the known columns are, one
-        reference row, or what the background says of them given the known ones.
+        reference row, or what the background says of them given the known ones. For segments of
+        images ``"marginal"`` is background images, ``"baseline"`` their mean, and without a
+        background both are ``"mean"``, the mean colour of the image; or ``"zero"``, or ``"blur"``.
 
     Raises
     ------

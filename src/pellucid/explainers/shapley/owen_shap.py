@@ -62,7 +62,7 @@ class OwenSHAP(Sampler):
     max_background : int, optional
         Most background rows to use, or `None` for all. Errors do not include this choice.
     removal : str
-        What stands in for removed columns, as for `ExactSHAP`.
+        What stands in for removed columns, or segments of images, as for `ExactSHAP`.
 
     Raises
     ------
@@ -137,7 +137,7 @@ class OwenSHAP(Sampler):
             coalitions, weights = owen_weights(tree, players)
             if len(coalitions) <= self.budget:
                 return _weighted(coalitions, weights)
-        pairs = pairs_within("OwenSHAP", self.budget, players)
+        pairs = pairs_within("OwenSHAP", self.budget, players, question.parts)
         return walked(random_orders(tree, pairs, question.rng("orders", players)))
 
 

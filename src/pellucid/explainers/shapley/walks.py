@@ -44,7 +44,7 @@ def walked(orders: np.ndarray) -> Plan:
     return Plan(met, shares, tuple(draws_after))
 
 
-def pairs_within(name: str, budget: int, players: int) -> int:
+def pairs_within(name: str, budget: int, players: int, parts: str = "columns") -> int:
     """Pairs of orders that a budget of coalitions pays for.
 
     Raises
@@ -56,9 +56,9 @@ def pairs_within(name: str, budget: int, players: int) -> int:
     if pairs < 2:
         least = 4 * players - 2
         raise InvalidSetting(
-            f"{name} cannot say its error for {players} columns on this budget",
+            f"{name} cannot say its error for {players} {parts} on this budget",
             got=f"budget={budget}",
             allowed=f"budget ≥ {least}",
-            fix=f"Allow budget={least} or more coalitions, or give the model fewer columns",
+            fix=f"Allow budget={least} or more coalitions, or give the model fewer {parts}",
         )
     return pairs
