@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TAKES = ("attribution of images",)
 
-STRONGEST = 0.995
+STRONGEST = 0.98
 """The part of an image's pixels below full strength: a few extreme ones pale nothing."""
 
 MOST = 8
@@ -61,7 +61,7 @@ def chart(
 
     Notes
     -----
-    Values are added up over channels. Full strength is the value that 99.5 % of an image's pixels
+    Values are added up over channels. Full strength is the value that 98 % of an image's pixels
     stay below, for each image and method by itself: methods measure in different units, so what is
     compared is where each puts its weight, and which way.
     """
@@ -115,10 +115,11 @@ def _laid_out(
 ) -> tuple[dict[str, list[object]], tuple[int, int, int, int]]:
     """Where each picture stands and what it shows; the sides of one, and of all of them."""
     names = ["image", *(method_name(each.method) for each in given)]
-    across = max(1, min(len(names), (width - 20) // (SMALLEST + GAP)))
+    fits = max(1, min(len(names), (width - 20) // (SMALLEST + GAP)))
+    lines = -(-len(names) // fits)
+    across = -(-len(names) // lines)  # lines of about one length
     side = int(min(LARGEST, (width - 20) / across - GAP))
     tall = max(1, round(side * pixels.shape[1] / pixels.shape[2]))
-    lines = -(-len(names) // across)
     columns: dict[str, list[object]] = {
         key: [] for key in ("x", "y", "head", "url", "said", "method", "name")
     }
