@@ -91,3 +91,12 @@ def test_many_methods_take_several_lines_and_one_image_can_be_chosen() -> None:
 def test_the_words_for_those_who_do_not_see_it_tell_each_sum() -> None:
     chart = pel.show(attribution(np.ones((1, 8, 8)), images=1), theme="dark")
     assert "saliency: 64 in all" in chart.to_dict()["description"]
+
+
+def test_of_values_that_are_high_everywhere_what_stands_out_is_drawn() -> None:
+    values = np.full((1, 8, 8), 5.0)
+    values[0, :2, :2] = 6.0
+    picture = decoded(drawn(pel.show(attribution(values, "rise", images=1)))[1]["url"]).astype(int)
+    assert (picture[-50:, -50:] == picture[-1, -1]).all()
+    assert picture[-1, -1].std() == 0
+    assert picture[5, 5, 0] - picture[5, 5, 2] > 80

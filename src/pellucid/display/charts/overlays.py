@@ -63,7 +63,8 @@ def chart(
     -----
     Values are added up over channels. Full strength is the value that 98 % of an image's pixels
     stay below, for each image and method by itself: methods measure in different units, so what is
-    compared is where each puts its weight, and which way.
+    compared is where each puts its weight, and which way. Where all values of an image are above
+    zero, the least of them is drawn as nothing.
     """
     import altair as alt
 
@@ -188,10 +189,11 @@ def _picture(
     if number == 0:
         return _address(np.round(255 * large).astype(np.uint8)), "the image itself"
     values = maps[number - 1][place]
-    full = float(np.quantile(np.abs(values), STRONGEST)) or float(np.abs(values).max())
+    shown = values - max(float(values.min()), 0.0)  # of what is everywhere, what stands out
+    full = float(np.quantile(np.abs(shown), STRONGEST)) or float(np.abs(shown).max())
     up, down = float(values[values > 0].sum()), float(values[values < 0].sum())
     said = f"raise it by {brief(up)}, lower it by {brief(-down)}" if down else f"{brief(up)} in all"
-    spread = np.kron(values, np.ones((times, times)))
+    spread = np.kron(shown, np.ones((times, times)))
     return _address(blended(grey_of(large), spread, full)), said
 
 
