@@ -42,7 +42,8 @@ SAMPLERS: tuple[tuple[str, Callable[[int], Explainer], tuple[int, ...]], ...] = 
     ("PermutationSHAP", lambda b: PermutationSHAP(budget=b), (LEAST, 128, 512, 2048)),
     ("ProxySHAP", lambda b: ProxySHAP(budget=b), (256, 1024)),
     ("OwenSHAP, two halves", lambda b: OwenSHAP(hierarchy=HALVES, budget=b), (LEAST, 90)),
-    ("AsymmetricSHAP, 1 before 11", lambda b: asymmetric(b), (LEAST, 128, 512)),
+    ("AsymmetricSHAP, 1 before 11", lambda b: asymmetric(1, b), (LEAST, 128, 512)),
+    ("AsymmetricSHAP, 4 before 8", lambda b: asymmetric(4, b), (70, 90, 128)),
     ("Banzhaf", lambda b: Banzhaf(budget=b), (LEAST, 128, 512, 2048)),
     ("ShapleyInteractions, k-SII", lambda b: pairs("k-SII", b), (128, 512, 2048)),
     ("ShapleyInteractions, STII", lambda b: pairs("STII", b), (128, 512, 2048)),
@@ -52,8 +53,8 @@ SAMPLERS: tuple[tuple[str, Callable[[int], Explainer], tuple[int, ...]], ...] = 
 """Names, recipes for a budget, and budgets."""
 
 
-def asymmetric(budget: int) -> Explainer:
-    return AsymmetricSHAP(order=(NAMED[:1], NAMED[1:]), budget=budget)
+def asymmetric(causes: int, budget: int) -> Explainer:
+    return AsymmetricSHAP(order=(NAMED[:causes], NAMED[causes:]), budget=budget)
 
 
 def pairs(index: str, budget: int, order: int = 2) -> Explainer:

@@ -177,9 +177,9 @@ def ours(name: str, side: int, folder: Path, wanted: float) -> dict[str, object]
 
 
 def timed(run: Callable, once: bool = False) -> tuple[object, float]:
-    """What it returns, and the least processor seconds of two runs, or of one that was long."""
+    """What it returns, and the least processor seconds of two runs, or those of one."""
     took = []
-    while not took or (len(took) < 2 and took[0] < 4 and not once):
+    while not took or (len(took) < 2 and not once):
         started = time.process_time()
         found = run()
         took.append(time.process_time() - started)

@@ -59,6 +59,19 @@ def test_there_are_many_methods() -> None:
     assert len(METHODS) >= 6
 
 
+def test_methods_of_images_fit_networks_and_functions_and_no_model_of_tables() -> None:
+    from sklearn.linear_model import LinearRegression
+
+    line = LinearRegression().fit(X[:, :, 0, 0], X[:, 0, 1, 1])
+    fits = [
+        {row["name"]: row["fits"] for row in pel.methods(model)}
+        for model in (seeded(Plain), lambda images: images.mean(axis=(1, 2, 3)), line)
+    ]
+    assert [each["occlusion"] for each in fits] == [True, True, False]
+    assert [each["grad_cam"] for each in fits] == [True, False, False]
+    assert [each["kernel_shap"] for each in fits] == [True, True, True]
+
+
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("name", METHODS)
 def test_values_are_finite_named_and_the_same_once_more(name: str, kind: str) -> None:

@@ -85,3 +85,19 @@ class TinyViT(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.norm(self.blocks(self.tokens(x)))
         return self.head(x[:, 0] if self.extra.shape[1] else x.mean(dim=1))
+
+
+class Encoded(nn.Module):
+    """Torch's own encoder over patches, samples or tokens first."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=first)
+        self.patches, self.first = nn.Conv2d(3, 16, 2, stride=2), first
+        self.encoder, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(16, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        if self.first:
+            return self.head(self.encoder(tokens).mean(dim=1))
+        return self.head(self.encoder(tokens.transpose(0, 1)).mean(dim=0))

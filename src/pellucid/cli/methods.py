@@ -16,7 +16,7 @@ from pellucid.explainers import choose
 SETTINGS = re.compile(r"^Parameters\n-+\n(.*?)(?=\n\n\w+\n---|\Z)", re.DOTALL | re.MULTILINE)
 """The part of a recipe's documentation on its settings."""
 
-WIDTH = 180
+WIDTH = 200
 """Characters of a line that is not written to a terminal: each method has one."""
 
 
@@ -31,6 +31,7 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
 
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
+    table.add_column("explains", no_wrap=True)
     table.add_column("values", no_wrap=True)
     for header in ("needs", "model evaluations", "source"):
         table.add_column(header, overflow="fold")
@@ -39,6 +40,7 @@ def run_methods(model: Path | None, scale: str, trust: bool, json: bool) -> None
         style = "dim" if row.get("why_not") else ""
         table.add_row(
             row["name"],
+            " and ".join(f"{kind}s" for kind in reversed(row["takes"])),
             "exact" if row["exact"] else "sampled",
             needs,
             row["cost"],
@@ -73,6 +75,7 @@ def all_methods() -> list[dict[str, Any]]:
     return [
         {
             "name": recipe.name(),
+            "takes": sorted(recipe.takes),
             "exact": recipe.exact,
             "needs": sorted(recipe.needs),
             "laws": sorted(recipe.laws),

@@ -12,6 +12,8 @@ from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question, _scale
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
+from pellucid.models.callable import CallableModel
+from pellucid.models.torch import TorchModel
 
 PACKAGE = "pellucid.explainers"
 
@@ -52,6 +54,8 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
     for name in registry.names(PACKAGE):
         recipe = recipe_named(name)
         reason = recipe.obstacle(adapter, chosen)
+        if reason is None and "table" not in recipe.takes and not _may_see(adapter):
+            reason = "it explains images, and this is a model of tables"
         rows.append(
             {
                 "name": name,
@@ -66,6 +70,11 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _may_see(model: Model) -> bool:
+    """Whether a model could be one of images: a network, or a function of whatever it is given."""
+    return isinstance(model, (TorchModel, CallableModel))
 
 
 def fitting(model: Model, scale: str, kind: str = "table") -> list[str]:

@@ -16,7 +16,7 @@ import pellucid as pel  # noqa: E402
 from pellucid.core.errors import BudgetExceeded, CannotExplain  # noqa: E402
 from pellucid.explainers.attention.attention_flow import _flows  # noqa: E402
 from twins.networks_of_tests import Plain, pictures, seeded  # noqa: E402
-from twins.transformers_of_tests import Eager, Fused, Packed, TinyViT  # noqa: E402
+from twins.transformers_of_tests import Eager, Encoded, Fused, Packed, TinyViT  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(3, 3, 8, 12)).astype(np.float32)
 ALL = ("attention_rollout", "attention_flow", "gradient_attention")
@@ -148,19 +148,6 @@ def test_a_patch_that_alone_is_attended_to_has_the_greatest_value() -> None:
 
 
 def test_torch_s_own_encoder_shows_its_attention() -> None:
-    class Encoded(nn.Module):
-        def __init__(self, first: bool) -> None:
-            super().__init__()
-            layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=first)
-            self.patches, self.first = nn.Conv2d(3, 16, 2, stride=2), first
-            self.encoder, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(16, 4)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            tokens = self.patches(x).flatten(2).transpose(1, 2)
-            if self.first:
-                return self.head(self.encoder(tokens).mean(dim=1))
-            return self.head(self.encoder(tokens.transpose(0, 1)).mean(dim=0))
-
     first, second = seeded(Encoded, True), seeded(Encoded, False)
     for method in ALL:
         found = pel.explain(first, X, method=method)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import pellucid as pel  # noqa: E402
@@ -16,7 +15,7 @@ from pellucid.explainers.cam.grad_cam import GradCAM  # noqa: E402
 from pellucid.explainers.cam.grids import token_grid  # noqa: E402
 from twins import cams  # noqa: E402
 from twins.networks_of_tests import seeded  # noqa: E402
-from twins.transformers_of_tests import Eager, Fused, Packed, TinyViT  # noqa: E402
+from twins.transformers_of_tests import Eager, Encoded, Fused, Packed, TinyViT  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(3, 3, 8, 12)).astype(np.float32)
 
@@ -88,19 +87,6 @@ def test_every_method_serves_a_transformer() -> None:
 
 
 def test_torch_s_own_encoder_is_served_and_other_layouts_are_refused() -> None:
-    class Encoded(nn.Module):
-        def __init__(self, first: bool) -> None:
-            super().__init__()
-            layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=first)
-            self.patches, self.first = nn.Conv2d(3, 16, 2, stride=2), first
-            self.encoder, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(16, 4)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            tokens = self.patches(x).flatten(2).transpose(1, 2)
-            if self.first:
-                return self.head(self.encoder(tokens).mean(dim=1))
-            return self.head(self.encoder(tokens.transpose(0, 1)).mean(dim=0))
-
     found = pel.explain(seeded(Encoded, True), X, method="grad_cam")
     assert "'encoder' is drawn" in found.provenance.notes[0]
     with pytest.raises(CannotExplain, match="does not lie on the image"):

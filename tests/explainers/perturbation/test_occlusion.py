@@ -33,7 +33,7 @@ def test_values_are_those_of_captum(window: object, stride: object) -> None:
 
 @pytest.mark.parametrize("removal", ["mean", "zero", "blur", 0.25])
 def test_values_are_mean_losses_over_windows_that_cover_the_pixel(removal: object) -> None:
-    from pellucid.explainers.gradient.baselines import baseline_of
+    from pellucid.perturb.input_baseline import baseline_of
 
     net, X = seeded(Plain).eval(), pictures(1)
     found = explained(net, X, window=3, stride=2, removal=removal, target=0)

@@ -11,7 +11,6 @@ from torch import nn
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting, UnknownName, WrongType
 from pellucid.data.images import Images
-from pellucid.explainers.gradient.baselines import baseline_of
 from pellucid.explainers.shapley.banzhaf import Banzhaf
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP
@@ -20,6 +19,7 @@ from pellucid.explainers.shapley.permutation_shap import PermutationSHAP
 from pellucid.explainers.surrogate.lime import LIME
 from pellucid.maths.hierarchy import contributions, members, merged_segments
 from pellucid.maths.superpixels import cells
+from pellucid.perturb.input_baseline import baseline_of
 from pellucid.perturb.segments import Segments
 from twins.networks_of_tests import Linear, Plain, pictures, seeded
 from twins.shapley_enumeration import shapley_values

@@ -12,9 +12,9 @@ from pellucid.core.errors import CannotExplain
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.baselines import baseline_of
 from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
 from pellucid.explainers.gradient.settings import checked_baseline, checked_site
+from pellucid.perturb.input_baseline import baseline_of
 
 ROUNDING = 1e-3
 """What values may miss of the change of the output, as a part of it, before it is said."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.core.errors import InvalidSetting
 from pellucid.engine.work import slices
-from pellucid.explainers.gradient.baselines import baseline_of
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.perturb.input_baseline import baseline_of
 
 REMOVALS: dict[str, str] = {
     "mean": "Removed pixels take the mean colour of their image.",

@@ -6,9 +6,9 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
-from pellucid.explainers.gradient.baselines import baseline_of
 from pellucid.explainers.image_question import ImageQuestion
 from pellucid.perturb.image_game import ImageGame
+from pellucid.perturb.input_baseline import baseline_of
 
 OF_IMAGES: dict[str, str] = {
     "marginal": "Removed segments take their pixels from background images.",

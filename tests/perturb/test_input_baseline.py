@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.gradient.baselines import baseline_of
+from pellucid.perturb.input_baseline import baseline_of
 
 X = np.random.default_rng(0).normal(size=(3, 2, 10, 20)).astype(np.float32)
 
