@@ -35,7 +35,7 @@ def asking(
         "background": background, "target": target, "scale": scale, "seed": seed,
         "threads": threads, "max_evaluations": max_evaluations, "max_seconds": max_seconds,
     }  # fmt: skip
-    if not are_images(X):
+    if not are_images(X) and not _is_one_image(model, X):
         if segments is not None:
             raise InvalidSetting(
                 "segments is for images",
@@ -51,3 +51,8 @@ def asking(
                 f"{name} is for tables", got=f"{name}= and a batch of images", fix=fix
             )
     return ask_images(model, X, segments=segments, batch_size=batch_size, **common)
+
+
+def _is_one_image(model: Any, X: Any) -> bool:
+    """Whether a network is given one image, which `Images` refuses with the right words."""
+    return hasattr(model, "named_modules") and len(getattr(X, "shape", ())) == 3

@@ -193,6 +193,8 @@ def test_bad_input_and_bad_networks_are_named() -> None:
     net = seeded(Plain)
     with pytest.raises(pel.PellucidError, match="channels"):
         pel.explain(net, np.zeros((2, 5, 8, 8), dtype=np.float32))
+    with pytest.raises(pel.PellucidError, match=r"X\[None\]"):
+        pel.explain(net, X[0])
     with pytest.raises(pel.PellucidError, match="finite"):
         pel.explain(net, np.full((1, 3, 8, 8), np.nan))
     with pytest.raises(CannotExplain, match="finite"):
