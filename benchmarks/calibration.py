@@ -145,7 +145,10 @@ def main() -> None:
         f"Shapley values of {PLAYERS} columns, {REFERENCE} background rows, three rows of each "
         "model, exact values by enumeration; how often value ± 1.96 errors holds them, over draws "
         "of coalitions. A maximum of random heights is there as a hard case: its jumps are rare, "
-        "and a sample may not hold one.",
+        "and a sample may not hold one. No sample can say its error for every game: coalitions "
+        "that were not drawn can hold anything. Where a large part of few coalitions is drawn (4 "
+        "before 8 plays 8 columns, of which all are 256), what is left is small and the errors are "
+        "rough; explanations say so in a note, with the budget that makes them exact.",
         lines,
     )
 

@@ -159,3 +159,23 @@ def test_nothing_is_said_of_certainty_that_was_not_asked_for() -> None:
         lambda T: T[:, 0] * T[:, 1], X[:3], background=X, method="kernel_shap", budget=64
     )
     assert not any("certain" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("method", [KernelSHAP, ProxySHAP, AsymmetricSHAP])
+@pytest.mark.parametrize(("columns", "budget", "rough"), [(8, 60, False), (8, 64, True)])
+def test_a_large_part_of_few_coalitions_is_told(
+    method: Callable, columns: int, budget: int, rough: bool
+) -> None:
+    def game(X: np.ndarray) -> np.ndarray:
+        return network(np.pad(X, ((0, 0), (0, 10 - columns))))
+
+    recipe, rows = method(budget=budget), X[:2, :columns]
+    found = pel.explain(game, rows, method=recipe, background=BACKGROUND[:, :columns])
+    said = [note for note in found.notes if "the values are exact" in note]
+    assert len(said) == rough
+    assert all(f"{budget} of all 256 coalitions of 8 columns" in note for note in said)
+
+
+def test_half_of_many_coalitions_is_not_told_and_more_than_half_is() -> None:
+    assert not any("With 1024 coalitions" in note for note in ask(budget=512).notes)
+    assert any("With 1024 coalitions" in note for note in ask(budget=520).notes)

@@ -108,8 +108,8 @@ class AsymmetricSHAP(Sampler):
             )
         groups = [np.arange(players)] if self.symmetric else chain
         pairs = self._shared_out(np.array([len(group) for group in groups]))
-        rng, threads = question.rng("coalitions", players), question.threads
-        plans = [drawn(len(g), n, rng, threads) for g, n in zip(groups, pairs, strict=True)]
+        rng = question.rng("coalitions", players)
+        plans = [drawn(question, len(g), n, rng) for g, n in zip(groups, pairs, strict=True)]
         return _step_by_step(groups, plans)
 
     def _shared_out(self, sizes: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.explainers.question import Question
-from pellucid.explainers.shapley.kernel_shap import regressions
+from pellucid.explainers.shapley.kernel_shap import regressions, tell_if_rough
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
@@ -66,7 +66,7 @@ class ProxySHAP(Sampler):
     values corrected by that one; the mean over parts has the mean of their squared errors, over
     the number of parts and a little less, as its own: right for models
     (``benchmarks/calibration.py``), too narrow for games of many steps where much of all
-    coalitions is drawn. With fewer than
+    coalitions is drawn (a note says so where it may be). With fewer than
     8 × columns − 6 coalitions there is no proxy, and the answer is `KernelSHAP`'s; a note says so.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
@@ -89,6 +89,7 @@ class ProxySHAP(Sampler):
         pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
         order = question.rng("parts", players).random(count)
         threads = question.threads
+        tell_if_rough(question, players, count)
         if count < 2 * least:
             question.note(
                 f"{self.budget} coalitions of {players} columns are too few to fit proxies and "
