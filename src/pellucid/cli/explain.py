@@ -29,7 +29,7 @@ from pellucid.engine.progress import progress
 from pellucid.explainers.explain import method_for
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question, ask
-from pellucid.metrics.evidence import repeat
+from pellucid.metrics.table_evidence import repeat
 
 SUFFIXES = (".parquet", ".pel")
 

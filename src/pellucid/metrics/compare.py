@@ -21,13 +21,13 @@ from pellucid.explainers.choose import best_method, recipe_named
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question, ask
 from pellucid.explainers.settings import whole_number
-from pellucid.metrics.evidence import Evidence, repeat
 from pellucid.metrics.faithfulness.removal_curves import areas, orders_of
 from pellucid.metrics.gather import each_output
 from pellucid.metrics.ranks import overlap, rounded, spearman
 from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
 from pellucid.metrics.robustness.stability import Stability
+from pellucid.metrics.table_evidence import TableEvidence, repeat
 from pellucid.metrics.wording import percent, sentence
 
 USUAL = ("kernel_shap", "permutation_shap", "lime")
@@ -54,7 +54,7 @@ class Answer:
     """What one method said, at what cost."""
 
     name: str
-    evidence: Evidence
+    evidence: TableEvidence
     seconds: float
     evaluations: int
     notes: tuple[str, ...]

@@ -1,95 +1,119 @@
-"""What a metric judges: an explanation, its model and rows, and how to make it again."""
+"""What a metric judges: an explanation, its model and samples, and how to make it again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain
 from pellucid.core.seeds import generator
-from pellucid.data.table import Table
+from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.question import Question
-
-
-@dataclass(kw_only=True)
-class Repeat(Question):
-    """A question asked again about other rows or with another seed, against the same reference.
-
-    Parameters
-    ----------
-    first : Question
-        The question as it was first asked, whose reference rows stay in use.
-    """
-
-    first: Question
-
-    def reference(self, most: int | None, *, covered: bool = False) -> np.ndarray:
-        """The reference rows of the first question."""
-        return self.first.reference(most, covered=covered)
-
-
-def repeat(
-    question: Question, first: Question, *, table: Table | None = None, seed: int | None = None
-) -> Repeat:
-    """`question` about another table or with another seed, with the reference rows of `first`."""
-    same: dict[str, Any] = {field.name: getattr(question, field.name) for field in fields(Question)}
-    same["table"] = question.table if table is None else table
-    same["seed"] = question.seed if seed is None else seed
-    return Repeat(**{**same, "notes": []}, first=first)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
-    """One explained output per row, with everything that is needed to check it.
+class Evidence(ABC):
+    """One explained output per sample, with everything that is needed to check it.
+
+    Units are what is removed together: the features of a row, the cells of an image.
 
     Parameters
     ----------
-    question : Question
-        The model, the rows judged and the outputs explained.
-    values, error : array of shape (sample, feature, output)
+    question : Asked
+        The model, the samples judged and the outputs explained.
+    values, error : array of shape (sample, unit, output)
         The explanation and its standard errors.
     base : array of shape (sample, output) or None
         What the values start from.
     chosen : int array of shape (sample,)
-        Which output of each row is judged.
+        Which of these outputs is judged.
     group : str
         What that output is called; empty where there is only one.
     recipe : Explainer or None
         The method that made the explanation, if it is known.
-    first : Question
+    first : Asked
         The question as it was asked when the explanation was made.
     unrepeatable : str
         Why the explanation cannot be made again; empty where it can.
     cost : float
-        Model evaluations that the explanation of one row took.
+        Model evaluations that the explanation of one sample took.
     seed : int
         The seed of the checks.
+    known : dict
+        What the model has answered already (`once`), shared by all methods that are compared.
     """
 
-    question: Question
+    thing: ClassVar[str]
+    """What a sample is called: ``"row"``, ``"image"``."""
+
+    part: ClassVar[str]
+    """What a unit is called: ``"feature"``, ``"cell"``."""
+
+    number: ClassVar[str]
+    """What of a sample can be changed a little: ``"number"``, ``"pixel"``."""
+
+    ways: ClassVar[Mapping[str, str]]
+    """How units can be removed, and what takes their place in words; the usual way first."""
+
+    question: Asked
     values: np.ndarray
     error: np.ndarray
     base: np.ndarray | None
     chosen: np.ndarray
     group: str = ""
     recipe: Explainer | None
-    first: Question
+    first: Asked
     unrepeatable: str = ""
     cost: float
     seed: int
+    known: dict[Any, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
+    @abstractmethod
     def features(self) -> tuple[str, ...]:
-        """The names of the features."""
-        return self.question.player_names
+        """The names of the units."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[Any, ...]:
+        """The names of the samples."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> np.ndarray:
+        """What the model is given: (sample, …)."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> np.ndarray:
+        """The model's own answers for all outputs explained: (sample, output)."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> np.ndarray:
+        """The class whose output is judged, in words: (sample,); all alike where there is none."""
+
+    @property
+    @abstractmethod
+    def spread(self) -> float:
+        """How far the prediction ranges over the samples judged and what can replace them."""
+
+    @property
+    @abstractmethod
+    def has_reference(self) -> bool:
+        """Whether there is something to take the place of a removed unit from."""
+
+    @property
+    def immovable(self) -> str | None:
+        """Why no sample can be changed a little, or `None`."""
+        return None
 
     @property
     def scale(self) -> str:
@@ -98,52 +122,70 @@ class Evidence:
 
     @property
     def shares(self) -> np.ndarray:
-        """The values of the output judged, shape (sample, feature)."""
+        """The values of the output judged, shape (sample, unit)."""
         return self.pick(self.values, np.arange(len(self)))
+
+    @property
+    def importance(self) -> np.ndarray:
+        """What units are put in order by, shape (sample, unit): shares, for their size."""
+        return self.shares
 
     @property
     def output(self) -> np.ndarray:
         """The model's own prediction of the output judged, shape (sample,)."""
-        return np.take_along_axis(self.question.output, self.chosen[:, None], axis=1)[:, 0]
-
-    @cached_property
-    def spread(self) -> float:
-        """How far the prediction ranges over the rows judged and a hundred reference rows."""
-        seen = self.question.output
-        if self.has_reference:
-            known = self.reference
-            at = np.unique(np.linspace(0, len(known) - 1, min(100, len(known))).astype(int))
-            seen = np.concatenate([seen, self.question.predict(known[at])])
-        return float(np.ptp(seen, axis=0).max())
-
-    @property
-    def has_reference(self) -> bool:
-        """Whether there are rows to take the place of a removed feature from."""
-        return self.question.background is not None or len(self.first.table) > 1
-
-    @cached_property
-    def reference(self) -> np.ndarray:
-        """Coded background rows; the rows explained where no background was given."""
-        return self.question.reference(None)
+        return np.take_along_axis(self.outputs, self.chosen[:, None], axis=1)[:, 0]
 
     def pick(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The output judged out of `values` (row, feature, output) made for these rows."""
+        """The output judged out of `values` (row, unit, output) made for these samples."""
         return np.take_along_axis(values, self.chosen[rows][:, None, None], axis=2)[:, :, 0]
 
-    def predict(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    @abstractmethod
+    def predict(self, changed: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The output judged, shape (row,), of changed copies of `rows`."""
-        return np.take_along_axis(self.question.predict(codes), self.chosen[rows][:, None], 1)[:, 0]
+
+    @abstractmethod
+    def donors(self, most: int, way: str | None = None) -> Any:
+        """What takes the place of removed units, at most so many for each sample."""
+
+    @abstractmethod
+    def without(self, rows: np.ndarray, removed: np.ndarray, given: Any) -> np.ndarray:
+        """Predictions of samples whose removed units come from each donor in turn.
+
+        Parameters
+        ----------
+        rows : int array of shape (case,)
+            Which sample each case starts from.
+        removed : bool array of shape (case, unit)
+            Which units are replaced.
+        given : object
+            What `donors` gave.
+
+        Returns
+        -------
+        array of shape (case, donor)
+            The output judged. One evaluation for each number; memory is bounded by a batch.
+        """
+
+    @abstractmethod
+    def nudged(self, rows: np.ndarray, noise: float, *purpose: str | int) -> np.ndarray:
+        """Copies of samples whose numbers have moved by `noise` of their spread, at random."""
+
+    @abstractmethod
+    def explained(
+        self, rows: np.ndarray, changed: np.ndarray | None, seed: int | None
+    ) -> np.ndarray | None:
+        """Values (row, unit, output) made once more, or `None` if they are of another kind."""
 
     def again(
-        self, rows: np.ndarray, *, codes: np.ndarray | None = None, seed: int | None = None
+        self, rows: np.ndarray, *, changed: np.ndarray | None = None, seed: int | None = None
     ) -> np.ndarray:
-        """Values of the output judged, shape (row, feature), explained once more.
+        """Values of the output judged, shape (row, unit), explained once more.
 
         Parameters
         ----------
         rows : int array of shape (row,)
-            Which of the rows judged.
-        codes : array of shape (row, feature), optional
+            Which of the samples judged.
+        changed : array of shape (row, …), optional
             Changed copies of them, to be explained in their place.
         seed : int, optional
             Another seed than the explanation's own.
@@ -151,37 +193,34 @@ class Evidence:
         Raises
         ------
         CannotExplain
-            If the method gives something else than values for these rows and features.
+            If the method gives something else than values for these samples and units.
         """
         if self.recipe is None:
             raise CannotExplain("The explanation cannot be made again", got=self.unrepeatable)
-        table: Table = self.question.table.take(rows)
-        asked = repeat(
-            replace(self.first, columns=self.question.columns, labels=self.question.labels),
-            self.first,
-            table=table if codes is None else table.with_codes(codes),
-            seed=seed,
-        )
-        found = self.recipe.answer(asked, progress=False)
-        shape = (len(rows), len(self.features))
-        if not isinstance(found, Attribution) or found.values.shape[:2] != shape:
+        found = self.explained(rows, changed, seed)
+        if found is None:
             raise CannotExplain(
-                f"{self.recipe.name()} gave no attribution when it was run again",
-                got=type(found).__name__,
+                f"{self.recipe.name()} gave no attribution of these samples when it was run again"
             )
-        return self.pick(found.values.reshape(*shape, -1), rows)
+        return self.pick(found, rows)
+
+    def once(self, key: Any, found: Callable[[], Any]) -> Any:
+        """What `found` gives, asked for only the first time."""
+        if key not in self.known:
+            self.known[key] = found()
+        return self.known[key]
 
     def affordable(self, runs: int, budget: int) -> np.ndarray:
-        """Which rows can be explained `runs` times for `budget` evaluations; at least one."""
+        """Which samples can be explained `runs` times for `budget` evaluations; at least one."""
         most = int(budget / max(runs * self.cost, 1))
         return self.some(max(most, 1), f"{runs} more explanations of each")
 
     def some(self, most: int, why: str) -> np.ndarray:
-        """At most `most` of the rows judged, drawn at random; a cut is noted."""
+        """At most `most` of the samples judged, drawn at random; a cut is noted."""
         n = len(self)
         if n <= most:
             return np.arange(n)
-        self.question.note(f"For {why}, {most} of {n} rows were drawn to bound the cost.")
+        self.question.note(f"For {why}, {most} of {n} {self.thing}s were drawn to bound the cost.")
         return np.sort(self.rng("rows").choice(n, most, replace=False))
 
     def rng(self, *purpose: str | int) -> np.random.Generator:

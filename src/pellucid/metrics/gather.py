@@ -16,7 +16,7 @@ from pellucid.data.table import Table
 from pellucid.explainers.choose import PACKAGE
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question, ask
-from pellucid.metrics.evidence import Evidence, repeat
+from pellucid.metrics.table_evidence import TableEvidence, repeat
 
 OUTPUT_AXES = ("class", "output")
 PREDICTED = "predicted class"
@@ -42,7 +42,7 @@ def gather(
     seed: int,
     batch_size: int,
     threads: int | None,
-) -> tuple[Evidence, ...]:
+) -> tuple[TableEvidence, ...]:
     """The evidence for each output judged; see `pellucid.evaluate` for the parameters."""
     attribution = _judgeable(attribution)
     question = ask(
@@ -260,12 +260,12 @@ def each_output(
     unrepeatable: str,
     cost: float,
     seed: int,
-) -> tuple[Evidence, ...]:
+) -> tuple[TableEvidence, ...]:
     """One piece of evidence for each output; for classes one, on the class predicted."""
     shape = (len(question.table), len(question.player_names), len(question.columns))
     values, error = (np.reshape(each, shape) for each in (attribution.values, attribution.error))
     base = None if attribution.base is None else attribution.base.reshape(shape[0], shape[2])
-    one = Evidence(
+    one = TableEvidence(
         question=question,
         values=values,
         error=error,

@@ -31,7 +31,7 @@ def _no_draws(evidence: Evidence) -> str | None:
 
 def _no_reference(evidence: Evidence) -> str | None:
     if not evidence.has_reference:
-        return "there are no background rows to take the place of a feature from"
+        return "there is nothing to take the place of a feature from: no background rows"
     return None
 
 

@@ -12,7 +12,6 @@ from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap, rounded, spearman
-from pellucid.metrics.removal import donors, without
 from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, interval, mean_interval
 from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
@@ -90,9 +89,10 @@ class Agreement(Metric):
         top = min(self.top, shares.shape[1] - 1)
         same = float(overlap(shares, falls, top).mean())
         facts = (
-            f"replacing one feature at a time names {percent(same)} of the "
-            f"{counted(top, 'most important feature')} of a row, and its order correlates with "
-            f"the explanation's by {told.mean():.2f}{between(*limits)}, where 1 is the same order"
+            f"replacing one {evidence.part} at a time names {percent(same)} of the "
+            f"{counted(top, f'most important {evidence.part}')} of a {evidence.thing}, and its "
+            f"order correlates with the explanation's by {told.mean():.2f}{between(*limits)}, "
+            "where 1 is the same order"
         )
         return self._score(evidence, self.name(), float(told.mean()), limits, len(told), facts)
 
@@ -109,9 +109,9 @@ class Agreement(Metric):
             return self._no_signal(evidence, name)
         limits = interval(correlation, n, evidence.rng(name, "interval"))
         facts = (
-            f"over {counted(n, 'row')}, the order of the features by the explanation and by "
-            f"permutation importance correlates with {value:.2f}{between(*limits)}; they differ "
-            f"most on {_apart(evidence.features, shares.mean(axis=0), moves.mean(axis=0))}"
+            f"over {counted(n, evidence.thing)}, the order of the {evidence.part}s by the "
+            "explanation and by permutation importance correlates with "
+            f"{value:.2f}{between(*limits)}; they differ most on {_apart(evidence.features, shares.mean(axis=0), moves.mean(axis=0))}"
         )
         return self._score(evidence, name, value, limits, n, facts)
 
@@ -153,7 +153,7 @@ class Agreement(Metric):
         if metric == self.name():
             return ""
         if len(evidence.features) < ENOUGH_FEATURES:
-            return f"{len(evidence.features)} features are too few for a verdict"
+            return f"{len(evidence.features)} {evidence.part}s are too few for a verdict"
         if limits[0] < self.threshold_global < limits[1]:
             return "the interval is too wide for a verdict"
         return ""
@@ -164,18 +164,18 @@ class Agreement(Metric):
             group=evidence.group,
             value=float("nan"),
             n=len(evidence),
-            text="Neither method finds a difference between features, so there is nothing to "
-            "compare.",
+            text=f"Neither method finds a difference between {evidence.part}s, so there is nothing "
+            "to compare.",
         )
 
 
 def _falls(evidence: Evidence, rows: np.ndarray, most: int) -> np.ndarray:
     """How far the prediction falls without each feature: (row, feature, donor)."""
     width = len(evidence.features)
-    given = donors(evidence, most)
+    given = evidence.donors(most)
     one = np.tile(np.eye(width, dtype=bool), (len(rows), 1))
     start = np.repeat(rows, width)
-    without_it = without(evidence, start, one, given).reshape(len(rows), width, -1)
+    without_it = evidence.without(start, one, given).reshape(len(rows), width, -1)
     return evidence.output[rows][:, None, None] - without_it
 
 

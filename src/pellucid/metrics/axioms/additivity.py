@@ -45,7 +45,7 @@ class Additivity(Metric):
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """One score: the largest gap."""
         assert evidence.base is not None
-        output = evidence.question.output
+        output = evidence.outputs
         gaps = np.abs(output - evidence.base - evidence.values.sum(axis=1))
         spread = evidence.spread or float(np.abs(output).max()) or 1.0
         worst, mean = float(gaps.max()), float(gaps.mean())
@@ -75,9 +75,9 @@ def _sentence(
     if passed:
         return (
             f"The shares add up to the model's prediction to {amount(worst, evidence.scale)} "
-            f"in all of {counted(len(evidence), 'row')}."
+            f"in all of {counted(len(evidence), evidence.thing)}."
         )
     return warned(
         f"the shares do not add up to the model's prediction: they miss it by up to {size}, in "
-        f"row {evidence.question.table.rows[at]}, and by {amount(mean, evidence.scale)} on average"
+        f"{evidence.thing} {evidence.names[at]}, and by {amount(mean, evidence.scale)} on average"
     )

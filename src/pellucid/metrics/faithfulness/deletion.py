@@ -13,7 +13,6 @@ from pellucid.explainers.settings import whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import NEGLIGIBLE, rounded
-from pellucid.metrics.removal import donors, without
 from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
 from pellucid.metrics.wording import amount, between, counted, sentence, warned
 
@@ -87,7 +86,7 @@ class Deletion(Metric):
                 high=high,
                 n=len(rows),
                 passed=passed,
-                text=_sentence(evidence.scale, steps, (first, last, random), (low, high), passed),
+                text=_sentence(evidence, steps, (first, last, random), (low, high), passed),
             ),
         )
 
@@ -105,8 +104,8 @@ class Deletion(Metric):
         rank = np.argsort(places, axis=2)
         removed = rank[:, :, None, :] < np.arange(1, steps + 1)[:, None]
         start = np.broadcast_to(rows[:, None], removed.shape[:3]).ravel()
-        kept = without(
-            evidence, start, removed.reshape(-1, width), donors(evidence, self.donors)
+        kept = evidence.without(
+            start, removed.reshape(-1, width), evidence.donors(self.donors)
         ).mean(axis=1)
         whole = np.broadcast_to(evidence.output[rows, None], (len(places), len(rows), 1))
         path = np.concatenate([whole, kept.reshape(len(places), len(rows), steps)], axis=2)
@@ -118,24 +117,26 @@ class Deletion(Metric):
             group=evidence.group,
             value=0.0,
             n=n,
-            text="Replacing features moves the prediction of no row, whichever they are, so "
-            "there is nothing to test.",
+            text=f"Replacing {evidence.part}s moves the prediction of no {evidence.thing}, "
+            "whichever they are, so there is nothing to test.",
         )
 
 
 def _sentence(
-    scale: str,
+    evidence: Evidence,
     steps: int,
     moved: tuple[np.ndarray, np.ndarray, np.ndarray],
     limits: tuple[float, float],
     passed: bool | None,
 ) -> str:
     first, last, random = (float(each.mean()) for each in moved)
+    instead = next(iter(evidence.ways.values()))
     times = f", {first / random:.2g} times as far as" if random > 0 else ", further than"
     facts = (
-        f"replacing the {counted(steps, 'feature')} called most important by background "
-        f"values, one by one, moves the prediction by {amount(first, scale)} in all{times} random "
-        f"ones ({number(random)}); the difference is {number(first - random)}{between(*limits)}, "
+        f"replacing the {counted(steps, evidence.part)} called most important by "
+        f"{instead}, one by one, moves the prediction by {amount(first, evidence.scale)} in "
+        f"all{times} random ones ({number(random)}); the "
+        f"difference is {number(first - random)}{between(*limits)}, "
         f"and the least important ones move it by {number(last)}"
     )
     if passed is None:
@@ -143,4 +144,4 @@ def _sentence(
     if passed:
         return sentence(facts)
     verdict = "move the prediction less than" if limits[1] < 0 else "cannot be told from"
-    return warned(f"the features called important {verdict} random ones: {facts}")
+    return warned(f"the {evidence.part}s called important {verdict} random ones: {facts}")

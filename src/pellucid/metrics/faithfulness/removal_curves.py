@@ -8,12 +8,12 @@ prediction early when deleting, and comes near it early when inserting.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.ranks import NEGLIGIBLE, rounded
-from pellucid.metrics.removal import donors, without
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def areas(
     width = len(evidence.features)
     counts = np.unique(np.linspace(0, width, min(steps, width) + 1).round().astype(int))
     rank = np.argsort(orders, axis=2)
-    given = donors(evidence, most)
+    given = evidence.donors(most)
     gone = rank[:, :, None, :] < counts[1:-1, None]
     apart = [_distance(evidence, rows, mask, given) for mask in (gone, ~gone)]
     everything = np.ones((1, len(rows), 1, width), dtype=bool)
@@ -91,11 +91,9 @@ def areas(
     )
 
 
-def _distance(
-    evidence: Evidence, rows: np.ndarray, removed: np.ndarray, given: np.ndarray
-) -> np.ndarray:
+def _distance(evidence: Evidence, rows: np.ndarray, removed: np.ndarray, given: Any) -> np.ndarray:
     """|prediction − mean prediction with features removed|, (order, row, count)."""
     shape = removed.shape[:3]
     start = np.broadcast_to(rows[:, None], shape).ravel()
-    mean = without(evidence, start, removed.reshape(-1, removed.shape[3]), given).mean(axis=1)
+    mean = evidence.without(start, removed.reshape(-1, removed.shape[3]), given).mean(axis=1)
     return np.abs(mean.reshape(shape) - evidence.output[rows][:, None])

@@ -78,8 +78,9 @@ class Reseeding(Metric):
         moves = bool(given.any() or np.any(others))
         passed = share >= self.stay if moves else None
         text = (
-            f"with another seed, {percent(share)} of the {counted(top, 'most important feature')} "
-            f"of a row stay{between(low, high, shares=True)}"
+            f"with another seed, {percent(share)} of the "
+            f"{counted(top, f'most important {evidence.part}')} of a {evidence.thing} "
+            f"stay{between(low, high, shares=True)}"
         )
         return Score(
             metric=self.name(),

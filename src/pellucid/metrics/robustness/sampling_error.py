@@ -68,7 +68,7 @@ class SamplingError(Metric):
             value=0.0,
             n=len(evidence),
             passed=True if sure else None,
-            text="The values carry no sampling error: 0 in every row."
+            text=f"The values carry no sampling error: 0 in every {evidence.thing}."
             if sure
             else "The explanation states a sampling error of 0; its method is not known, so "
             "there is no verdict.",
@@ -93,8 +93,8 @@ class SamplingError(Metric):
         low, high = mean_interval(certain.mean(axis=1), evidence.rng(self.name()))
         passed = share >= self.certain
         text = (
-            f"of the {counted(certain.shape[1], 'first place')} in the order of a row, "
-            f"{percent(share)} are beyond chance{between(low, high, shares=True)}"
+            f"of the {counted(certain.shape[1], 'first place')} in the order of a "
+            f"{evidence.thing}, {percent(share)} are beyond chance{between(low, high, shares=True)}"
         )
         return Score(
             metric="certain_order",
@@ -106,7 +106,7 @@ class SamplingError(Metric):
             passed=passed,
             text=sentence(text)
             if passed
-            else warned(f"{text}; features next to each other may trade places"),
+            else warned(f"{text}; {evidence.part}s next to each other may trade places"),
         )
 
 

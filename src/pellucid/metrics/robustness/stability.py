@@ -8,17 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.core.scores import Score
-from pellucid.data.schema import Column
 from pellucid.explainers.settings import positive, whole_number
-from pellucid.maths.spread import deviations
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap
 from pellucid.metrics.resample import interval
 from pellucid.metrics.wording import between, counted, percent, sentence, warned
-
-MOVABLE = ("numeric", "date")
-"""Kinds of columns that can be changed a little; categories and yes-or-no cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,19 +64,16 @@ class Stability(Metric):
 
     def obstacle(self, evidence: Evidence) -> str | None:
         """Why nothing can be said: no re-run, or no column that can be changed a little."""
-        columns = evidence.question.table.schema.values()
-        if not any(column.kind in MOVABLE for column in columns):
-            return "no column holds numbers, so no row can be changed a little"
-        return super().obstacle(evidence)
+        return evidence.immovable or super().obstacle(evidence)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """One score: the relative change."""
         rows = evidence.affordable(1, self.budget)
-        own = evidence.question.table.codes[rows]
-        moved = nudged(evidence, own, self.noise)
+        own = evidence.inputs[rows]
+        moved = evidence.nudged(rows, self.noise)
         if np.array_equal(own, moved, equal_nan=True):
             return (self.silent(evidence, "whole numbers do not change by so little"),)
-        before, after = evidence.shares[rows], evidence.again(rows, codes=moved)
+        before, after = evidence.shares[rows], evidence.again(rows, changed=moved)
         change = np.abs(after - before).sum(axis=1)
         size = (np.abs(before).sum(axis=1) + np.abs(after).sum(axis=1)) / 2
         if not size.any():
@@ -96,7 +88,7 @@ class Stability(Metric):
             group=evidence.group,
             value=float("nan"),
             n=n,
-            text="All values are zero, before and after the rows are changed a little, so "
+            text="All values are zero, before and after the samples are changed a little, so "
             "there is nothing to compare.",
         )
 
@@ -116,11 +108,11 @@ class Stability(Metric):
             evidence.rng(self.name(), "interval"),
         )
         passed = value - needed <= self.tolerance
+        top = counted(min(self.top, len(evidence.features)), f"most important {evidence.part}")
         text = (
-            f"when each number moves by {percent(self.noise)} of its spread, the shares change by "
-            f"{percent(value)}{between(low, high, shares=True)} and the prediction by "
-            f"{percent(needed)} of their size; {percent(kept)} of the "
-            f"{counted(min(self.top, len(evidence.features)), 'most important feature')} stay"
+            f"when each {evidence.number} moves by {percent(self.noise)} of its spread, the shares "
+            f"change by {percent(value)}{between(low, high, shares=True)} and the prediction by "
+            f"{percent(needed)} of their size; {percent(kept)} of the {top} stay"
         )
         return Score(
             metric=self.name(),
@@ -132,25 +124,3 @@ class Stability(Metric):
             passed=passed,
             text=sentence(text) if passed else warned(text),
         )
-
-
-def nudged(evidence: Evidence, codes: np.ndarray, noise: float) -> np.ndarray:
-    """Rows whose numbers have moved by `noise` standard deviations of their column."""
-    known = evidence.reference if evidence.has_reference else codes
-    moved = codes + noise * deviations(known) * evidence.rng("noise").normal(size=codes.shape)
-    for j, column in enumerate(evidence.question.table.schema.values()):
-        moved[:, j] = _allowed(column, codes[:, j], moved[:, j])
-    return moved
-
-
-def _allowed(column: Column, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    if column.kind not in MOVABLE:
-        return own
-    if column.integer or column.kind == "date":
-        moved = own + np.round(moved - own)
-    inside = np.clip(
-        moved,
-        -np.inf if column.low is None else column.low,
-        np.inf if column.high is None else column.high,
-    )
-    return np.where(np.isfinite(own), inside, own)
