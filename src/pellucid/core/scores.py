@@ -12,6 +12,17 @@ from pellucid.core.errors import InvalidSetting, UnknownName
 from pellucid.core.explanation import Explanation, number
 from pellucid.core.provenance import Provenance
 
+SELECTED = {
+    "metric": "metric",
+    "group": "group",
+    "removal": "way of removal",
+    "label": "class",
+}
+"""What rows are selected by, in words."""
+
+ALSO = "removal", "label"
+"""What only some rows say."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -33,6 +44,10 @@ class Score:
         The verdict, where the fact is a check.
     text : str
         The fact as a plain sentence with its number.
+    removal : str
+        How parts of the input were removed for it, where they were.
+    label : str
+        The class it speaks of, where it is told for each.
     """
 
     metric: str
@@ -43,6 +58,8 @@ class Score:
     n: int = 0
     passed: bool | None = None
     text: str = ""
+    removal: str = ""
+    label: str = ""
 
 
 @final
@@ -97,17 +114,29 @@ class Scores(Explanation):
         """The checks that failed."""
         return tuple(row for row in self.rows if row.passed is False)
 
-    def sel(self, *, metric: str | None = None, group: str | None = None) -> Scores:
-        """The rows of one metric, of one group, or of both."""
-        if metric is not None and metric not in self.metrics:
-            raise UnknownName.among("metric", metric, self.metrics)
-        if group is not None and group not in self.groups:
-            raise UnknownName.among("group", group, self.groups)
-        kept = tuple(
-            row
-            for row in self.rows
-            if (metric is None or row.metric == metric) and (group is None or row.group == group)
-        )
+    def sel(
+        self,
+        *,
+        metric: str | None = None,
+        group: str | None = None,
+        removal: str | None = None,
+        label: str | None = None,
+    ) -> Scores:
+        """The rows of one metric, group, way of removal or class, or of several of these at once.
+
+        Raises
+        ------
+        UnknownName
+            If no row has such a name.
+        """
+        wanted = {"metric": metric, "group": group, "removal": removal, "label": label}
+        kept = self.rows
+        for name, one in wanted.items():
+            if one is None:
+                continue
+            if one not in (known := list(dict.fromkeys(getattr(row, name) for row in self.rows))):
+                raise UnknownName.among(SELECTED[name], one, known)
+            kept = tuple(row for row in kept if getattr(row, name) == one)
         return replace(self, rows=kept)
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -128,8 +157,23 @@ class Scores(Explanation):
         kinds: dict[str, Any] = {"value": float, "low": float, "high": float, "n": int}
         return {
             name: np.array([getattr(row, name) for row in self.rows], dtype=kinds.get(name, object))
-            for name in ("metric", "group", "value", "low", "high", "n", "passed", "text")
+            for name in (
+                "metric",
+                "group",
+                "value",
+                "low",
+                "high",
+                "n",
+                "passed",
+                "text",
+                *self._also,
+            )
         }
+
+    @property
+    def _also(self) -> tuple[str, ...]:
+        """Columns that only some tables have."""
+        return tuple(name for name in ALSO if any(getattr(row, name) for row in self.rows))
 
     def _headline(self) -> str:
         checks = [row for row in self.rows if row.passed is not None]
@@ -142,7 +186,7 @@ class Scores(Explanation):
         verdicts = {True: "holds", False: "FAILS", None: ""}
         rows = [
             [
-                f"{row.metric} {row.group}".strip(),
+                " ".join(filter(None, (row.metric, row.group, row.removal, row.label))),
                 number(row.value),
                 "" if row.low != row.low else f"{number(row.low)} to {number(row.high)}",
                 str(row.n or ""),

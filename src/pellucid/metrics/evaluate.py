@@ -20,12 +20,14 @@ from pellucid.core.errors import (
 )
 from pellucid.core.scores import Score, Scores
 from pellucid.core.seeds import resolve_seed
+from pellucid.data.images import are_images
 from pellucid.data.schema import Schema
 from pellucid.engine.progress import progress as show_progress
 from pellucid.engine.work import BATCH_ROWS
 from pellucid.explainers.explainer import Explainer
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.gather import gather
+from pellucid.metrics.gather_images import gather_images
 from pellucid.metrics.metric import Metric
 
 PACKAGE = "pellucid.metrics"
@@ -43,7 +45,9 @@ def evaluate(
     rows: int = 200,
     seed: int | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
-    batch_size: int = BATCH_ROWS,
+    segments: Any = None,
+    gold: Any = None,
+    batch_size: int | None = None,
     threads: int | None = None,
     progress: bool | None = None,
 ) -> Scores:
@@ -55,13 +59,14 @@ def evaluate(
         What `explain` returned, with a value for each row and feature.
     model : object
         The model that was explained.
-    X : table of shape (sample, feature)
-        The rows that were explained.
+    X : table of shape (sample, feature), or images (sample, channel, row, column)
+        What was explained.
     background : table of shape (row, feature), optional
         The reference that was given to `explain`. Without it, features are replaced by values of
         `X`, and what was explained against another reference is not explained again.
     metrics : str, Metric or sequence of them, optional
-        Recipes or their names; by default all.
+        Recipes, their names, or names of numbers such as ``"comprehensiveness"``; by default those
+        that are usual for the data.
     method : Explainer, optional
         The recipe that made the attribution, where it is none of this library's.
     target : class label or int, optional
@@ -72,6 +77,11 @@ def evaluate(
         Makes the result repeatable. Drawn, and recorded, if not given.
     schema : Schema or Mapping, optional
         As it was given to `explain`.
+    segments : Segments, str, int or array, optional
+        What images are cut into to be judged, the same for every method; by default a grid of 196
+        cells, or single pixels where there are no more. See `pellucid.perturb.segments.cut`.
+    gold : array of bool of shape (sample, row, column) or (sample, feature), optional
+        What people hold responsible, for plausibility and as a reference row.
     batch_size : int
         Most rows given to the model at once; bounds memory.
     threads : int, optional
@@ -119,23 +129,28 @@ def evaluate(
     True
     """
     started = time.perf_counter()
-    chosen = _metrics(metrics)
+    if metrics is not None:
+        _metrics(metrics, "table")  # before any work is done
     if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
         raise InvalidSetting("rows is a number of rows", got=repr(rows), allowed="≥ 1")
     seed = resolve_seed(seed)
-    evidence = gather(
-        attribution,
-        model,
-        X,
-        background=background,
-        method=method,
-        target=target,
-        schema=schema,
-        rows=int(rows),
-        seed=seed,
-        batch_size=batch_size,
-        threads=threads,
-    )
+    common: dict[str, Any] = {
+        "background": background, "method": method, "target": target, "gold": gold,
+        "rows": int(rows), "seed": seed, "threads": threads,
+    }  # fmt: skip
+    evidence: tuple[Evidence, ...]
+    if are_images(X):
+        if schema is not None:
+            raise InvalidSetting("schema is for tables", got="schema= and images")
+        evidence = gather_images(
+            attribution, model, X, segments=segments, batch_size=batch_size, **common
+        )
+    else:
+        if segments is not None:
+            raise InvalidSetting("segments is for images", got="segments= and a table")
+        size = BATCH_ROWS if batch_size is None else batch_size
+        evidence = gather(attribution, model, X, schema=schema, batch_size=size, **common)
+    chosen = _metrics(metrics, evidence[0].question.kind)
     with show_progress("evaluate", len(chosen) * len(evidence), progress) as advance:
         scores: list[Score] = []
         for metric in chosen:
@@ -145,10 +160,10 @@ def evaluate(
     return _result(scores, chosen, attribution, evidence, seed, started)
 
 
-def _metrics(given: str | Metric | Sequence[str | Metric] | None) -> list[Metric]:
-    """The metrics asked for, as recipes."""
+def _metrics(given: str | Metric | Sequence[str | Metric] | None, kind: str) -> list[Metric]:
+    """The metrics asked for, as recipes; or those that are usual for this kind of data."""
     if given is None:
-        given = known_metrics()
+        given = [name for name in known_metrics() if kind in _found(name).usual]
     elif isinstance(given, (str, Metric)):
         given = [given]
     found = [_metric(each) for each in given]
@@ -170,11 +185,16 @@ def _metric(given: str | Metric) -> Metric:
         raise InvalidSetting(
             "A metric is a recipe or the name of one", got=repr(given), allowed=known_metrics()
         )
+    numbers = {number: name for name in known_metrics() for number in _found(name).tells}
+    if given in numbers:
+        return _found(numbers[given])(numbers=(given,))  # type: ignore[call-arg]
     if given not in known_metrics():
-        raise UnknownName.among("metric", given, known_metrics())
-    recipe = registry.find(PACKAGE, given)()
-    assert isinstance(recipe, Metric)
-    return recipe
+        raise UnknownName.among("metric", given, [*known_metrics(), *numbers])
+    return _found(given)()
+
+
+def _found(name: str) -> type[Metric]:
+    return registry.find(PACKAGE, name)  # type: ignore[return-value]
 
 
 def _judge(metric: Metric, evidence: Evidence) -> tuple[Score, ...]:

@@ -43,12 +43,17 @@ class Evidence(ABC):
         Model evaluations that the explanation of one sample took.
     seed : int
         The seed of the checks.
+    gold : array of bool of the shape of one output's finest values, optional
+        What people hold responsible (`finest`).
     known : dict
         What the model has answered already (`once`), shared by all methods that are compared.
     """
 
     thing: ClassVar[str]
     """What a sample is called: ``"row"``, ``"image"``."""
+
+    one: ClassVar[str]
+    """A sample with its article: ``"a row"``, ``"an image"``."""
 
     part: ClassVar[str]
     """What a unit is called: ``"feature"``, ``"cell"``."""
@@ -57,7 +62,7 @@ class Evidence(ABC):
     """What of a sample can be changed a little: ``"number"``, ``"pixel"``."""
 
     ways: ClassVar[Mapping[str, str]]
-    """How units can be removed, and what takes their place in words; the usual way first."""
+    """How units can be removed, and what takes their place in words; the two usual ways first."""
 
     question: Asked
     values: np.ndarray
@@ -70,6 +75,7 @@ class Evidence(ABC):
     unrepeatable: str = ""
     cost: float
     seed: int
+    gold: np.ndarray | None = None
     known: dict[Any, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -114,6 +120,21 @@ class Evidence(ABC):
     def immovable(self) -> str | None:
         """Why no sample can be changed a little, or `None`."""
         return None
+
+    @property
+    def there(self) -> np.ndarray:
+        """Which units a sample has: (sample, unit)."""
+        return np.ones((len(self), len(self.features)), dtype=bool)
+
+    @property
+    def finest(self) -> np.ndarray:
+        """The values of the output judged as fine as they are told: (sample, …), as `gold`."""
+        return self.shares
+
+    @property
+    def golden(self) -> np.ndarray | None:
+        """Which part of each unit is gold: (sample, unit), between 0 and 1."""
+        return None if self.gold is None else np.asarray(self.gold, dtype=float)
 
     @property
     def scale(self) -> str:

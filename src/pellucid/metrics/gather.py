@@ -38,6 +38,7 @@ def gather(
     method: Explainer | None,
     target: Any,
     schema: Any,
+    gold: Any = None,
     rows: int,
     seed: int,
     batch_size: int,
@@ -60,7 +61,7 @@ def gather(
     question = _outputs(question, attribution)
     attribution = _in_order(attribution, question.player_names)
     _match(attribution, question)
-    recipe, unrepeatable = _recipe(attribution, method)
+    recipe, unrepeatable = recipe_of(attribution, method)
     first = question
     if attribution.provenance.background_fingerprint is None:
         first = replace(question, background=None)
@@ -68,7 +69,8 @@ def gather(
     if other or (question.background is not None and first.background is None):
         first.note(OTHER.format(other or "it was explained without a background"))
     cost = attribution.evaluations / len(question.table)
-    question, attribution = _some(question, attribution, rows, seed)
+    marked = None if gold is None else _marked(gold, question)
+    question, attribution, place = _some(question, attribution, rows, seed)
     return each_output(
         question,
         attribution,
@@ -77,6 +79,7 @@ def gather(
         unrepeatable=unrepeatable or other,
         cost=cost,
         seed=seed,
+        gold=None if marked is None else marked[place],
     )
 
 
@@ -199,7 +202,7 @@ def _differing(inputs: Mapping[str, np.ndarray], table: Table) -> str | None:
     return None
 
 
-def _recipe(attribution: Attribution, method: Explainer | None) -> tuple[Explainer | None, str]:
+def recipe_of(attribution: Attribution, method: Explainer | None) -> tuple[Explainer | None, str]:
     """The recipe that made the attribution, or why it is not known."""
     name = attribution.method
     if method is not None:
@@ -240,15 +243,34 @@ def _other_reference(attribution: Attribution, first: Question) -> str:
 
 def _some(
     question: Question, attribution: Attribution, rows: int, seed: int
-) -> tuple[Question, Attribution]:
-    """At most `rows` of the rows, drawn at random."""
+) -> tuple[Question, Attribution, np.ndarray]:
+    """At most `rows` of the rows, drawn at random, and which they are."""
     n = len(question.table)
     if n <= rows:
-        return repeat(question, question), attribution
+        return repeat(question, question), attribution, np.arange(n)
     index = np.sort(generator(seed, "rows judged").choice(n, rows, replace=False))
     shorter = repeat(question, question, table=question.table.take(index))
     shorter.note(f"{rows:,} of {n:,} rows were drawn at random to be judged (seed {seed}).")
-    return shorter, attribution.isel(sample=index)
+    return shorter, attribution.isel(sample=index), index
+
+
+def _marked(gold: Any, question: Question) -> np.ndarray:
+    """Features that are responsible, as booleans (sample, feature).
+
+    Raises
+    ------
+    InvalidData
+        If they have another shape.
+    """
+    found = np.asarray(gold)
+    wanted = (len(question.table), len(question.player_names))
+    if found.shape not in (wanted, wanted[1:]) or found.dtype.kind not in "biu":
+        raise InvalidData(
+            "gold marks features of each row",
+            got=f"shape {found.shape} of {found.dtype}",
+            allowed=f"yes or no, shape {wanted}, or {wanted[1:]} for all rows alike",
+        )
+    return np.broadcast_to(found != 0, wanted)
 
 
 def each_output(
@@ -260,6 +282,7 @@ def each_output(
     unrepeatable: str,
     cost: float,
     seed: int,
+    gold: np.ndarray | None = None,
 ) -> tuple[TableEvidence, ...]:
     """One piece of evidence for each output; for classes one, on the class predicted."""
     shape = (len(question.table), len(question.player_names), len(question.columns))
@@ -276,6 +299,7 @@ def each_output(
         unrepeatable=unrepeatable,
         cost=cost,
         seed=seed,
+        gold=gold,
     )
     if not question.many:
         return (one,)

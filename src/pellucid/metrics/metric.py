@@ -39,12 +39,17 @@ def _one_feature(evidence: Evidence) -> str | None:
     return "there is only one feature" if len(evidence.features) < 2 else None
 
 
+def _no_gold(evidence: Evidence) -> str | None:
+    return "nothing is known to be responsible: give gold=" if evidence.gold is None else None
+
+
 LACKING: dict[str, Callable[[Evidence], str | None]] = {
     "efficiency": _no_efficiency,
     "draws": _no_draws,
     "repeat": _no_repeat,
     "reference": _no_reference,
     "features": _one_feature,
+    "gold": _no_gold,
 }
 """For each need, the reason why some evidence does not meet it."""
 
@@ -60,10 +65,21 @@ class Metric(Recipe, ABC):
     needs : frozenset of str
         What the evidence must bring: ``"efficiency"`` (a method whose values add up),
         ``"repeat"`` (a method that can be run again), ``"draws"`` (a method that samples),
-        ``"reference"`` (background rows), ``"features"`` (more than one).
+        ``"reference"`` (background rows), ``"features"`` (more than one), ``"gold"`` (what people
+        hold responsible).
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+
+    takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
+    """Of what explanations can be judged: ``"table"``, ``"image"``, or both."""
+
+    usual: ClassVar[frozenset[str]] = frozenset()
+    """Of which of these it is measured where no metrics are named."""
+
+    tells: ClassVar[tuple[str, ...]] = ()
+    """Numbers that can be asked for by name where one measurement serves several: the recipe then
+    has a field ``numbers``."""
 
     @abstractmethod
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
@@ -71,6 +87,8 @@ class Metric(Recipe, ABC):
 
     def obstacle(self, evidence: Evidence) -> str | None:
         """Why this metric says nothing about this evidence, or `None` if it does."""
+        if evidence.question.kind not in self.takes:
+            return f"{self.name()} does not judge explanations of {evidence.thing}s"
         reasons = (LACKING[need](evidence) for need in LACKING if need in self.needs)
         return next((reason for reason in reasons if reason is not None), None)
 

@@ -53,6 +53,7 @@ class TableEvidence(Evidence):
     """The evidence of rows of a table; units are features, or groups of them."""
 
     thing: ClassVar[str] = "row"
+    one: ClassVar[str] = "a row"
     part: ClassVar[str] = "feature"
     number: ClassVar[str] = "number"
     ways: ClassVar[Mapping[str, str]] = {

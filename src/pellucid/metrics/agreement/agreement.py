@@ -55,6 +55,7 @@ class Agreement(Metric):
     Krishna et al. (2022), arXiv:2202.01602; Breiman (2001), doi:10.1023/A:1010933404324.
     """
 
+    usual: ClassVar[frozenset[str]] = frozenset({"table"})
     needs: ClassVar[frozenset[str]] = frozenset({"reference", "features"})
     cost: ClassVar[str] = "features · donors evaluations per row, up to `budget`"
     paper: ClassVar[str] = "arXiv:2202.01602"
@@ -90,7 +91,7 @@ class Agreement(Metric):
         same = float(overlap(shares, falls, top).mean())
         facts = (
             f"replacing one {evidence.part} at a time names {percent(same)} of the "
-            f"{counted(top, f'most important {evidence.part}')} of a {evidence.thing}, and its "
+            f"{counted(top, f'most important {evidence.part}')} of {evidence.one}, and its "
             f"order correlates with the explanation's by {told.mean():.2f}{between(*limits)}, "
             "where 1 is the same order"
         )
@@ -108,10 +109,11 @@ class Agreement(Metric):
         if value != value:
             return self._no_signal(evidence, name)
         limits = interval(correlation, n, evidence.rng(name, "interval"))
+        apart = _apart(evidence.features, shares.mean(axis=0), moves.mean(axis=0))
         facts = (
             f"over {counted(n, evidence.thing)}, the order of the {evidence.part}s by the "
             "explanation and by permutation importance correlates with "
-            f"{value:.2f}{between(*limits)}; they differ most on {_apart(evidence.features, shares.mean(axis=0), moves.mean(axis=0))}"
+            f"{value:.2f}{between(*limits)}; they differ most on {apart}"
         )
         return self._score(evidence, name, value, limits, n, facts)
 

@@ -52,6 +52,7 @@ class Deletion(Metric):
     Samek et al. (2017), arXiv:1509.06321; Petsiuk et al. (2018), arXiv:1806.07421.
     """
 
+    usual: ClassVar[frozenset[str]] = frozenset({"table"})
     needs: ClassVar[frozenset[str]] = frozenset({"reference", "features"})
     cost: ClassVar[str] = "steps · (orders + 2) · donors evaluations per row, up to `budget`"
     paper: ClassVar[str] = "arXiv:1509.06321"

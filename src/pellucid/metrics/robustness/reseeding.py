@@ -45,6 +45,7 @@ class Reseeding(Metric):
     draw is held fixed here.
     """
 
+    usual: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     needs: ClassVar[frozenset[str]] = frozenset({"repeat", "draws", "features"})
     cost: ClassVar[str] = "`seeds` times the cost of the explanation, up to `budget`"
 
@@ -79,7 +80,7 @@ class Reseeding(Metric):
         passed = share >= self.stay if moves else None
         text = (
             f"with another seed, {percent(share)} of the "
-            f"{counted(top, f'most important {evidence.part}')} of a {evidence.thing} "
+            f"{counted(top, f'most important {evidence.part}')} of {evidence.one} "
             f"stay{between(low, high, shares=True)}"
         )
         return Score(

@@ -36,6 +36,7 @@ class SamplingError(Metric):
         Smallest share of certain places allowed: below a half, most of the order is chance.
     """
 
+    usual: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     cost: ClassVar[str] = "none"
 
     tolerance: float = 0.1
@@ -93,8 +94,8 @@ class SamplingError(Metric):
         low, high = mean_interval(certain.mean(axis=1), evidence.rng(self.name()))
         passed = share >= self.certain
         text = (
-            f"of the {counted(certain.shape[1], 'first place')} in the order of a "
-            f"{evidence.thing}, {percent(share)} are beyond chance{between(low, high, shares=True)}"
+            f"of the {counted(certain.shape[1], 'first place')} in the order of "
+            f"{evidence.one}, {percent(share)} are beyond chance{between(low, high, shares=True)}"
         )
         return Score(
             metric="certain_order",

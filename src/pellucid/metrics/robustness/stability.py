@@ -47,6 +47,7 @@ class Stability(Metric):
     Alvarez-Melis and Jaakkola (2018), arXiv:1806.08049; Agarwal et al. (2022), arXiv:2203.06877.
     """
 
+    usual: ClassVar[frozenset[str]] = frozenset({"table", "image"})
     needs: ClassVar[frozenset[str]] = frozenset({"repeat"})
     cost: ClassVar[str] = "the cost of the explanation once more, up to `budget`"
     paper: ClassVar[str] = "arXiv:2203.06877"
