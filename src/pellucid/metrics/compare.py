@@ -4,60 +4,53 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from pellucid.core.attribution import Attribution
-from pellucid.core.errors import CannotExplain, InvalidSetting, NotAdditive
+from pellucid.core.errors import CannotExplain, NotAdditive
 from pellucid.core.scores import Score, Scores
-from pellucid.core.seeds import generator
 from pellucid.data.schema import Schema
 from pellucid.engine.progress import progress as show_progress
-from pellucid.engine.work import BATCH_ROWS, Work
-from pellucid.explainers.choose import best_method, recipe_named
+from pellucid.explainers.asking import asking
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.question import Question, ask
+from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
+from pellucid.metrics.believed import SIMILAR, listed, verdict
+from pellucid.metrics.contestants import Answer, answered, fewer, recipes_of
+from pellucid.metrics.evidence import Evidence
+from pellucid.metrics.faithfulness.removal_curve import NUMBERS, RemovalCurve, ways
 from pellucid.metrics.faithfulness.removal_curves import areas, orders_of
-from pellucid.metrics.gather import each_output
+from pellucid.metrics.image_evidence import ImageEvidence
+from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap, rounded, spearman
 from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
 from pellucid.metrics.robustness.stability import Stability
-from pellucid.metrics.table_evidence import TableEvidence, repeat
+from pellucid.metrics.rows import GOLD, RANDOM, REVERSE
 from pellucid.metrics.wording import percent, sentence
 
-USUAL = ("kernel_shap", "permutation_shap", "lime")
-"""What is compared, beside the best method, where no methods are named."""
+ROWS = {"table": 100, "image": 30}
+"""Most rows, or images, that are compared unless more are asked for."""
 
-STEPS, DONORS, RANDOM = 10, 10, 20
+JUDGES: dict[str, tuple[Metric, ...]] = {
+    "table": (
+        RemovalCurve(numbers=("comprehensiveness", "sufficiency")),
+        Reseeding(),
+        Stability(),
+    ),
+    "image": (RemovalCurve(), Reseeding(), Stability()),
+}
+"""What every method is judged by."""
+
+STEPS, DONORS, ORDERS = 10, 10, 20
 """Points of a deletion curve, background rows of each row, and random orders."""
-
-REFERENCE = 100
-"""Most background rows; samplers would draw as many, and each its own."""
 
 BUDGET = 400_000
 """Most evaluations for deletion and insertion; fewer rows are taken beyond it."""
-
-AGREE, APART = 0.8, 0.5
-"""From which overlap of the top features methods are said to agree, and below which to differ."""
-
-SIMILAR = ("same features", "same places", "same signs", "rank correlation")
-"""Measures of agreement of two methods, as scores call them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What one method said, at what cost."""
-
-    name: str
-    evidence: TableEvidence
-    seconds: float
-    evaluations: int
-    notes: tuple[str, ...]
 
 
 def compare(
@@ -70,11 +63,13 @@ def compare(
     scale: str = "auto",
     groups: Mapping[str, Sequence[str]] | None = None,
     budget: int | None = None,
-    rows: int = 100,
+    rows: int | None = None,
     top: int = 5,
     seed: int | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
-    batch_size: int = BATCH_ROWS,
+    segments: Any = None,
+    gold: Any = None,
+    batch_size: int | None = None,
     threads: int | None = None,
     progress: bool | None = None,
 ) -> Scores:
@@ -84,31 +79,40 @@ def compare(
     ----------
     model : object
         Anything that `explain` takes.
-    X : table of shape (sample, feature)
-        The rows to explain.
+    X : table of shape (sample, feature), or images (sample, channel, row, column)
+        The rows, or images, to explain.
     methods : sequence of str or Explainer, optional
-        Two or more that give a value for each row and feature. By default the best one for this
-        model, KernelSHAP, PermutationSHAP and LIME.
-    background : table of shape (row, feature), optional
-        The reference rows; by default `X`.
+        Two or more that give a value for each row and feature, or image and pixel. By default the
+        best one for this model and, of tables, KernelSHAP, PermutationSHAP and LIME; of images
+        saliency, Grad-CAM, occlusion and RISE, as far as they fit the model.
+    background : table of shape (row, feature), or images, optional
+        The reference rows; of tables, `X` by default.
     target, scale, groups, schema, batch_size, threads, progress
         As for `explain`. Of several classes the predicted one is compared, row by row.
     budget : int, optional
         Coalitions per row, or perturbed rows, for the methods that sample.
-    rows : int
-        Most rows compared; beyond, that many are drawn at random, and noted.
+    rows : int, optional
+        Most rows compared, by default 100, or 30 images; beyond, that many are drawn at random, and
+        noted.
     top : int
         How many features count as most important.
     seed : int, optional
         Makes the result repeatable. Drawn, and recorded, if not given.
+    segments : Segments, str, int or array, optional
+        What images are cut into: to be judged, a grid of 196 cells unless another cut is asked for;
+        for the methods that remove segments, superpixels.
+    gold : array of bool of shape (sample, row, column) or (sample, feature), optional
+        What people hold responsible: one more reference row, and the plausibility of each method.
 
     Returns
     -------
     Scores
         The first is the ``verdict`` in one sentence (its value is the mean agreement). Then, in
-        the group of each method: ``deletion`` and ``insertion`` (areas, greater is better),
-        ``reseeding``, ``stability``, ``seconds`` and ``evaluations`` per row. The group
-        ``random order`` holds what random orders reach, with the band of 95 % of them. Groups such
+        the group of each method: ``comprehensiveness``, ``sufficiency`` and, for images, more
+        numbers of `RemovalCurve`, each for two ways of removal; for tables ``deletion`` and
+        ``insertion`` (areas, greater is better); ``reseeding``, ``stability``, ``seconds`` and
+        ``evaluations`` per row. The groups ``random order`` and ``gold order`` hold what these
+        reach, ``reverse order`` what the best method's order reaches turned round. Groups such
         as ``"lime ~ tree_shap"`` hold the agreement of two methods: the share of top features in
         common, of those in the same place, of those with the same sign too, and the rank
         correlation of magnitudes (Krishna et al.). ``pellucid.show`` draws all of it.
@@ -144,172 +148,105 @@ def compare(
     ('', 'linear_shap', 'lime')
     """
     started = time.perf_counter()
-    whole_number("rows", rows, 1)
+    whole_number("rows", rows, 1, optional=True)
     whole_number("top", top, 1)
-    question = _few(
-        ask(
-            model,
-            X,
-            background=background,
-            target=target,
-            scale=scale,
-            groups=groups,
-            schema=schema,
-            seed=seed,
-            batch_size=batch_size,
-            threads=threads,
-        ),
-        rows,
+    asked = asking(
+        model,
+        X,
+        background=background,
+        target=target,
+        scale=scale,
+        groups=groups,
+        segments=segments,
+        schema=schema,
+        seed=seed,
+        batch_size=batch_size,
+        threads=threads,
     )
-    recipes = _recipes(question, methods, budget)
-    top = min(top, max(len(question.player_names) - 1, 1))
+    most = ROWS[asked.kind] if rows is None else int(rows)
+    question, gold = fewer(asked, most, gold)
+    recipes = recipes_of(question, methods, budget)
     with show_progress("compare", 2 * len(recipes) + 1, progress) as advance:
-        answers = []
+        answers, known = [], {}  # type: ignore[var-annotated]
         for name, recipe in recipes.items():
-            answers.append(_answer(name, recipe, question))
+            answers.append(
+                answered(name, recipe, question, gold=gold, segments=segments, known=known)
+            )
             advance(1)
-        found = [each for answer in answers for each in _own(answer, advance)]
+        top = min(top, max(len(answers[0].evidence.features) - 1, 1))
+        found = [each for one in answers for each in _own(one, question.kind, advance)]
         faithful, best = _faithful(answers)
         advance(1)
     pairs = [each for two in combinations(answers, 2) for each in _agreement(*two, top)]
-    found += faithful
-    scores = (_verdict(answers, found, pairs, best, top), *found, *pairs)
+    found = [*_without_doubles(found, best), *faithful]
+    scores = (verdict(answers, found, pairs, best, top), *found, *pairs)
     return _result(scores, question, answers, list(recipes.values()), top, started)
 
 
-def _few(question: Question, rows: int) -> Question:
-    """The question about at most `rows` of its rows, all methods against the same reference."""
-    n, known = len(question.table), question.background
-    if known is None and n > 1:
-        known = question.table
-        question = replace(question, background=known)
-        question.note("No background was given: all methods start from the rows given.")
-    if known is not None and len(known) > REFERENCE:
-        drawn = generator(question.seed, "reference compared")
-        index = np.sort(drawn.choice(len(known), REFERENCE, replace=False))
-        question = replace(question, background=known.take(index))
-        question.note(
-            f"All methods start from the same {REFERENCE} of {len(known):,} background rows, drawn "
-            f"at random (seed {question.seed})."
-        )
-    if n <= rows:
-        same = repeat(question, question)
-        same.notes += question.notes
-        return same
-    index = np.sort(generator(question.seed, "rows compared").choice(n, rows, replace=False))
-    fewer = repeat(question, question, table=question.table.take(index))
-    fewer.notes += question.notes
-    fewer.note(f"{rows:,} of {n:,} rows were drawn at random (seed {question.seed}).")
-    return fewer
-
-
-def _recipes(
-    question: Question, methods: Sequence[str | Explainer] | None, budget: int | None
-) -> dict[str, Explainer]:
-    """The methods by name; settings are said where two have one name."""
-    given: Sequence[str | Explainer]
-    if methods is None:
-        best = best_method(question)
-        given = [best, *(name for name in USUAL if name != best.name() and _fits(name, question))]
-    elif isinstance(methods, (str, Explainer)):
-        given = [methods]
-    else:
-        given = methods
-    recipes = [recipe_named(each) if isinstance(each, str) else each for each in given]
-    if len(recipes) < 2 or not all(isinstance(recipe, Explainer) for recipe in recipes):
-        raise InvalidSetting(
-            "A comparison needs two methods or more",
-            got=repr(methods),
-            fix="Give methods=, such as ['tree_shap', 'lime']",
-        )
-    if budget is not None:
-        recipes = [
-            replace(recipe, budget=budget)  # type: ignore[type-var]
-            if any(field.name == "budget" for field in fields(recipe))  # type: ignore[arg-type]
-            else recipe
-            for recipe in recipes
-        ]
-    names = [recipe.name() for recipe in recipes]
-    named = {
-        (name if names.count(name) == 1 else repr(recipe)): recipe
-        for name, recipe in zip(names, recipes, strict=True)
-    }
-    if len(named) < len(recipes):
-        raise InvalidSetting("A method is compared with itself", got=names)
-    return named
-
-
-def _fits(name: str, question: Question) -> bool:
-    recipe = recipe_named(name)
-    grouped = recipe.takes_groups or not question.playing.groups
-    return grouped and recipe.obstacle(question.model, question.scale) is None
-
-
-def _answer(name: str, recipe: Explainer, question: Question) -> Answer:
-    """One method's values, its time and its evaluations."""
-    asked = repeat(question, question)
-    asked.work = Work(batch_size=question.work.batch_size)
-    started = time.perf_counter()
-    found = recipe.answer(asked, progress=False)
-    seconds = time.perf_counter() - started
-    if not isinstance(found, Attribution) or found.dims[:2] != ("sample", "feature"):
-        raise InvalidSetting(
-            f"{name!r} gives no value for each row and feature",
-            got=f"a {type(found).__name__}",
-            fix="Compare methods such as tree_shap, kernel_shap or lime",
-        )
-    evaluations = asked.work.evaluations
-    evidence = each_output(
-        repeat(question, question),
-        found,
-        recipe=recipe,
-        first=question,
-        unrepeatable="",
-        cost=evaluations / len(question.table),
-        seed=question.seed,
-    )
-    if len(evidence) > 1:
-        raise InvalidSetting(
-            "The model has several outputs", got=f"{len(evidence)}", fix="Give target="
-        )
-    return Answer(
-        name=name,
-        evidence=evidence[0],
-        seconds=seconds,
-        evaluations=evaluations,
-        notes=found.notes,
-    )
-
-
-def _own(answer: Answer, advance: Callable[[int], None]) -> list[Score]:
-    """What can be said of one method by itself: whether it holds still, and its cost."""
+def _own(one: Answer, kind: str, advance: Callable[[int], None]) -> list[Score]:
+    """What can be said of one method by itself, and its cost."""
     found = []
-    for metric in (Reseeding(), Stability()):
+    for metric in JUDGES[kind]:
+        if "gold" in metric.needs and one.evidence.gold is None:
+            continue
         try:
-            scores = metric.score(answer.evidence)
+            scores = metric.score(one.evidence)
         except (CannotExplain, NotAdditive) as reason:
-            scores = (metric.silent(answer.evidence, str(reason).rstrip(".")),)
-        found += [replace(score, group=answer.name) for score in scores]
-    rows = len(answer.evidence)
+            scores = (metric.silent(one.evidence, str(reason).rstrip(".")),)
+        own = one.evidence.group
+        found += [
+            replace(score, group=one.name) if score.group == own else _beside(score, one.name)
+            for score in scores
+            if not score.label
+        ]
+    rows = len(one.evidence)
     for metric_name, value in (
-        ("seconds", answer.seconds / rows),
-        ("evaluations", answer.evaluations / rows),
+        ("seconds", one.seconds / rows),
+        ("evaluations", one.evaluations / rows),
     ):
-        text = f"{value:.3g} {metric_name} for each of {rows:,} rows."
-        found.append(Score(metric=metric_name, group=answer.name, value=value, n=rows, text=text))
+        text = f"{value:.3g} {metric_name} for each of {rows:,} {one.evidence.thing}s."
+        found.append(Score(metric=metric_name, group=one.name, value=value, n=rows, text=text))
     advance(1)
     return found
 
 
+def _beside(score: Score, name: str) -> Score:
+    """A reference row; the reverse order is each method's own."""
+    return replace(score, group=f"{name}, {REVERSE}") if score.group == REVERSE else score
+
+
+def _without_doubles(found: list[Score], best: list[str]) -> list[Score]:
+    """Reference rows once for all methods, and the reverse order of the best one alone."""
+    seen: set[tuple[str, str, str]] = set()
+    kept = []
+    for score in found:
+        of, _, order = score.group.rpartition(", ")
+        if order == REVERSE:
+            if best and of != best[0]:
+                continue
+            score = replace(score, group=REVERSE)
+        key = (score.metric, score.group, score.removal)
+        if score.group in (RANDOM, GOLD, REVERSE) and key in seen:
+            continue
+        seen.add(key)
+        kept.append(score)
+    return kept
+
+
 def _faithful(answers: list[Answer]) -> tuple[list[Score], list[str]]:
-    """Deletion and insertion of every method and of random orders on the same rows; the best."""
+    """Deletion and insertion of every method and of random orders on the same rows; the best.
+
+    Of images the best is found by the share that is lost, and kept, of what the input adds.
+    """
     evidence = answers[0].evidence
+    if isinstance(evidence, ImageEvidence):
+        return [], _best(answers, np.stack([_share(answer.evidence) for answer in answers]))
     if len(evidence.features) < 2 or not evidence.has_reference:
         return [], []
-    each = (len(answers) + RANDOM) * 2 * STEPS * DONORS
+    each = (len(answers) + ORDERS) * 2 * STEPS * DONORS
     rows = evidence.some(max(1, BUDGET // each), "deletion and insertion")
     rng = evidence.rng("random orders")
-    shape = (RANDOM, len(rows), len(evidence.features))
+    shape = (ORDERS, len(rows), len(evidence.features))
     random = rng.permuted(np.tile(np.arange(shape[2]), (*shape[:2], 1)), axis=2)
     own = np.stack([orders_of(answer.evidence)[rows] for answer in answers])
     measured = areas(evidence, np.concatenate([own, random]), rows, STEPS, DONORS)
@@ -331,14 +268,26 @@ def _faithful(answers: list[Answer]) -> tuple[list[Score], list[str]]:
                     n=len(rows), passed=beats, text=sentence(text),
                 )
             )  # fmt: skip
-        text = f"95 % of {RANDOM} random orders lie between {percent(band[0])} and "
+        text = f"95 % of {ORDERS} random orders lie between {percent(band[0])} and "
         found.append(
             Score(
-                metric=metric, group="random order", value=float(chance.mean()), low=float(band[0]),
-                high=float(band[1]), n=RANDOM, text=text + f"{percent(band[1])}.",
+                metric=metric, group=RANDOM, value=float(chance.mean()), low=float(band[0]),
+                high=float(band[1]), n=ORDERS, text=text + f"{percent(band[1])}.",
             )
         )  # fmt: skip
     return found, _best(answers, (measured.deletion + measured.insertion) / 2)
+
+
+def _share(evidence: Evidence) -> np.ndarray:
+    """Normalised comprehensiveness and sufficiency, mean over ways of removal: (image,)."""
+    judge = RemovalCurve()
+    found = [
+        number.of(judge.curves(evidence, way)[""])
+        for way in ways(evidence, judge.removals)
+        for number in (NUMBERS["normalised_comprehensiveness"], NUMBERS["normalised_sufficiency"])
+    ]
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(np.nanmean(found, axis=0))
 
 
 def _best(answers: list[Answer], area: np.ndarray) -> list[str]:
@@ -373,58 +322,33 @@ def _agreement(one: Answer, other: Answer, top: int) -> list[Score]:
         found.append(
             Score(
                 metric=metric, group=group, value=value, low=low, high=high, n=len(told),
-                text=sentence(f"{metric}: {said}, for a row on average"),
+                text=sentence(f"{metric}: {said}, for {one.evidence.one} on average"),
             )
         )  # fmt: skip
     return found
 
 
-def _verdict(
-    answers: list[Answer], found: list[Score], pairs: list[Score], best: list[str], top: int
-) -> Score:
-    """The one sentence."""
-    alike = [score for score in pairs if score.metric == SIMILAR[0]]
-    mean = float(np.mean([score.value for score in alike]))
-    least = min(alike, key=lambda score: score.value)
-    word = "agree" if mean >= AGREE else "disagree" if mean < APART else "agree in part"
-    text = f"the methods {word}: two of them share {percent(mean)} of a row's top {top}"
-    if len(alike) > 1:
-        text += f" (least {least.group.replace(' ~ ', ' and ')}, {percent(least.value)})"
-    text += _faith(answers, found, best)
-    fast = min(answers, key=lambda answer: answer.seconds)
-    text += f"; {fast.name} is the fastest"
-    return Score(metric="verdict", value=mean, n=len(answers[0].evidence), text=sentence(text))
-
-
-def _faith(answers: list[Answer], found: list[Score], best: list[str]) -> str:
-    """The part of the sentence on what moves the prediction."""
-    if not best:
-        return "; replacing features moves no prediction, so faithfulness cannot be told"
-    removal = [score for score in found if score.metric in ("deletion", "insertion")]
-    chance = sorted({score.group for score in removal if score.passed is False})
-    if len(best) == len(answers):
-        text = "; none is ahead in finding what moves the prediction"
-    else:
-        finds = "finds" if len(best) == 1 else "find"
-        text = f"; {' and '.join(best)} {finds} what moves the prediction best"
-    return text + (f"; {' and '.join(chance)} no better than random order" if chance else "")
-
-
 def _result(
     scores: tuple[Score, ...],
-    question: Question,
+    question: Question | ImageQuestion,
     answers: list[Answer],
     recipes: list[Explainer],
     top: int,
     started: float,
 ) -> Scores:
+    said: dict[str, list[str]] = {}
+    for answer in answers:
+        for note in (*answer.notes, *answer.evidence.question.notes):
+            said.setdefault(note, []).append(answer.name)
+    alike = len(answers) if len(answers) > 1 else 0
     notes = [
-        note for answer in answers for note in (*answer.notes, *answer.evidence.question.notes)
+        note if len(names) == alike or note in question.notes else f"{listed(names)}: {note}"
+        for note, names in said.items()
     ]
     params = {
         "methods": [repr(recipe) for recipe in recipes],
         "top": top,
-        "rows": len(question.table),
+        "rows": question.size,
     }
     made = replace(
         question.provenance("compare", params),

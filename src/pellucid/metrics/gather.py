@@ -69,7 +69,7 @@ def gather(
     if other or (question.background is not None and first.background is None):
         first.note(OTHER.format(other or "it was explained without a background"))
     cost = attribution.evaluations / len(question.table)
-    marked = None if gold is None else _marked(gold, question)
+    golden = None if gold is None else marked(gold, question)
     question, attribution, place = _some(question, attribution, rows, seed)
     return each_output(
         question,
@@ -79,7 +79,7 @@ def gather(
         unrepeatable=unrepeatable or other,
         cost=cost,
         seed=seed,
-        gold=None if marked is None else marked[place],
+        gold=None if golden is None else golden[place],
     )
 
 
@@ -254,7 +254,7 @@ def _some(
     return shorter, attribution.isel(sample=index), index
 
 
-def _marked(gold: Any, question: Question) -> np.ndarray:
+def marked(gold: Any, question: Question) -> np.ndarray:
     """Features that are responsible, as booleans (sample, feature).
 
     Raises

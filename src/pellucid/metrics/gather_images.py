@@ -104,7 +104,7 @@ def of_images(
         unrepeatable=unrepeatable,
         cost=cost,
         seed=seed,
-        gold=None if gold is None else _marked(gold, question.images)[place],
+        gold=None if gold is None else marked_pixels(gold, question.images)[place],
         cell=cell,
         maps=maps,
         segment=None if segment is None else segment[place],
@@ -114,7 +114,11 @@ def of_images(
 def about(question: ImageQuestion, place: np.ndarray) -> ImageQuestion:
     """The question about some of its images, whose answers are not asked for again."""
     chosen = question.chosen[place]
-    some = replace(question, images=question.images.take(place), chosen=chosen, notes=[])
+    cut = question.cut
+    if isinstance(cut, np.ndarray) and cut.ndim == 3:
+        cut = cut[place]
+    images = question.images.take(place)
+    some = replace(question, images=images, chosen=chosen, cut=cut, notes=[])
     some.output = question.output[place]
     return some
 
@@ -180,7 +184,7 @@ def _other_background(attribution: Attribution, question: ImageQuestion) -> str:
     return "the background at hand is not the one that it was explained with"
 
 
-def _marked(gold: Any, images: Images) -> np.ndarray:
+def marked_pixels(gold: Any, images: Images) -> np.ndarray:
     """Masks of what is responsible, as booleans (sample, row, column).
 
     Raises

@@ -196,7 +196,10 @@ class RemovalCurve(Metric):
 
     def curves(self, evidence: Evidence, way: str) -> dict[str, Curve]:
         """The curves of the explanation, under ``""``, and of the orders beside it."""
-        own = curve(evidence, own_order(evidence), way, self.donors)
+        own = evidence.once(
+            ("own curve", id(evidence.values), way, self.donors),
+            lambda: curve(evidence, own_order(evidence), way, self.donors),
+        )
         found = {"": own, RANDOM: random_curve(evidence, way, self.donors), REVERSE: own.reverse}
         gold = gold_order(evidence)
         if gold is not None:
