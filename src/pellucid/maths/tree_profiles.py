@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pellucid.maths.tree_leaf_masks import masked, note_masked, room_for_masks
 from pellucid.maths.tree_paths import Floats, Forest, Ints, fast
 from pellucid.maths.tree_walks import (
+    MISSING,
     ROW_BITS,
     ROW_MASK,
     Plan,
@@ -37,7 +38,7 @@ class Steps:
     A node whose parent tests a forced player owns the steps ``start[node]:start[node + 1]``:
     by `change` at `line`, counted from the player's first. `whole` says that they begin with
     one up at the first line; `reachable`, that some point of the grid leads to the node. `codes`
-    are those of the points (slot, line), none where the steps lead to means.
+    are those of the points (slot, line).
     """
 
     lines: NDArray[np.int64]  # (player + 1,) first line of each player
@@ -46,7 +47,7 @@ class Steps:
     change: Floats
     whole: NDArray[np.bool_]
     reachable: NDArray[np.bool_]
-    codes: Ints | None = None
+    codes: Ints
 
 
 def curve_steps(ready: Plan, points: Sequence[Ints]) -> Steps:
@@ -61,19 +62,8 @@ def curve_steps(ready: Plan, points: Sequence[Ints]) -> Steps:
     sizes = np.array([each.shape[1] for each in points], dtype=np.int64)
     lines = np.concatenate([[0], np.cumsum(sizes)])
     codes = np.ascontiguousarray(np.concatenate(points, axis=1))
-    none = np.zeros(0)
-    found = _steps(ready.owner, ready.parent, ready.arrays, lines, codes, none)
+    found = _steps(ready.owner, ready.parent, ready.arrays, lines, codes)
     return Steps(lines=lines, codes=codes, **dict(zip(STEPS, found, strict=True)))
-
-
-def mean_steps(ready: Plan, points: Sequence[Ints], weights: Sequence[Floats]) -> Steps:
-    """One step for each player: up to the weighted mean of its curve over `points`."""
-    sizes = np.array([each.shape[1] for each in points], dtype=np.int64)
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    codes = np.ascontiguousarray(np.concatenate(points, axis=1))
-    shares = np.concatenate([each / each.sum() for each in weights])
-    found = _steps(ready.owner, ready.parent, ready.arrays, first, codes, shares)
-    return Steps(lines=np.arange(len(points) + 1), **dict(zip(STEPS, found, strict=True)))
 
 
 STEPS = ("start", "line", "change", "whole", "reachable")
@@ -118,51 +108,110 @@ def curves(
 
 
 @fast
-def _steps(owner, parent, arrays, lines, codes, shares):  # type: ignore[no-untyped-def]
-    """(start, line, change, whole, reachable): see `Steps`; with shares, one step to the mean."""
-    _, _, left, _, _, slot, cut, missing_code, table_start, table = arrays
-    nodes, most = len(parent), 1
-    for player in range(len(lines) - 1):
-        most = max(most, lines[player + 1] - lines[player])
+def _steps(owner, parent, arrays, lines, codes):  # type: ignore[no-untyped-def]
+    """(start, line, change, whole, reachable): see `Steps`."""
+    nodes, most = len(parent), 1 + np.max(np.diff(lines))
+    split, known = _splits(owner, arrays, lines, codes)
     start = np.zeros(nodes + 1, dtype=np.int64)
     whole, reachable = np.zeros(nodes, dtype=np.bool_), np.zeros(nodes, dtype=np.bool_)
     line, change = np.empty(1024, dtype=np.int32), np.empty(1024)
-    inside, count = np.empty(most, dtype=np.bool_), 0
+    runs, count = np.empty((most, 2), dtype=np.int64), 0
     for node in range(nodes):
         start[node] = count
-        above = parent[node]
-        if above < 0 or owner[above] < 0:
+        if parent[node] < 0 or owner[parent[node]] < 0:
             continue
-        player = owner[above]
+        player = owner[parent[node]]
         low, high = lines[player], lines[player + 1]
+        found = _rising_runs(node, owner, parent, arrays, high - low, split, known[player], runs)
+        if found < 0:
+            found = _any_runs(node, owner, parent, arrays, codes[:, low:high], runs)
         if count + high - low + 1 > len(line):
             line = np.concatenate((line, np.empty(len(line) + most, dtype=np.int32)))
             change = np.concatenate((change, np.empty(len(change) + most)))
-        inside[: high - low] = True
-        child = node
-        while above >= 0:
-            if owner[above] == player:
-                side, line_of = left[above] == child, codes[slot[above]]
-                test = cut[above], missing_code[above], table_start[above], table
-                for point in range(low, high):
-                    if goes_left(line_of[point], *test) != side:
-                        inside[point - low] = False
-            child, above = above, parent[above]
-        before, share = False, 0.0
-        for point in range(high - low):
-            if len(shares) > 0 and inside[point]:
-                share += shares[low + point]
-            elif len(shares) == 0 and inside[point] != before:
-                line[count], change[count] = low + point, 1.0 if inside[point] else -1.0
-                count += 1
-            before = inside[point]
-            reachable[node] |= before
-        if share > 0.0:
-            line[count], change[count] = player, share
+        for begin, end in runs[:found]:
+            line[count], change[count] = low + begin, 1.0
             count += 1
-        whole[node] = len(shares) == 0 and inside[0]
+            if low + end < high:
+                line[count], change[count] = low + end, -1.0
+                count += 1
+        reachable[node], whole[node] = found > 0, found > 0 and runs[0, 0] == 0
     start[nodes] = count
     return start, line[:count].copy(), change[:count].copy(), whole, reachable
+
+
+@fast
+def _splits(owner, arrays, lines, codes):  # type: ignore[no-untyped-def]
+    """How many of its player's points lie left of each test (node,), -1 where that is no test of
+    numbers or the points do not rise; and how many points of each player are not missing."""
+    slot, cut, table_start = arrays[5], arrays[6], arrays[8]
+    split = np.full(len(owner), -1, dtype=np.int32)
+    known = np.full(len(lines) - 1, -1, dtype=np.int64)
+    there = np.full(len(codes), -2, dtype=np.int64)  # points not missing; -1 if they do not rise
+    for node in range(len(owner)):
+        player, line = owner[node], slot[node]
+        if player < 0 or table_start[node] >= 0:
+            continue
+        points = codes[line, lines[player] : lines[player + 1]]
+        if there[line] == -2:
+            rises = np.all(points[1:] >= points[:-1])
+            there[line] = np.searchsorted(points, MISSING) if rises else -1
+            known[player] = max(known[player], there[line])
+        if there[line] >= 0 and there[line] == known[player]:
+            split[node] = np.searchsorted(points, cut[node], side="right")
+    return split, known
+
+
+@fast
+def _rising_runs(node, owner, parent, arrays, size, split, known, runs):  # type: ignore[no-untyped-def]
+    """The runs (begin, end) of a player's points that pass its tests on the way to a node, and
+    how many they are; -1 if the splits do not tell."""
+    left, missing_code = arrays[2], arrays[7]
+    player, begin, end, gap = owner[parent[node]], 0, known, known < size
+    child, above = node, parent[node]
+    while above >= 0:
+        if owner[above] == player:
+            if split[above] < 0:
+                return -1
+            side = left[above] == child
+            if side:
+                end = min(end, split[above])
+            else:
+                begin = max(begin, split[above])
+            gap &= (missing_code[above] == MISSING) == side
+        child, above = above, parent[above]
+    count = 0
+    if begin < end:
+        runs[0, 0], runs[0, 1], count = begin, end, 1
+    if gap:
+        if count == 0 or end < known:
+            runs[count, 0] = known
+            count += 1
+        runs[count - 1, 1] = size
+    return count
+
+
+@fast
+def _any_runs(node, owner, parent, arrays, codes, runs):  # type: ignore[no-untyped-def]
+    """As `_rising_runs`, for codes (slot, point) in any order, by asking each test of each."""
+    _, _, left, _, _, slot, cut, missing_code, table_start, table = arrays
+    inside, player = np.ones(codes.shape[1], dtype=np.bool_), owner[parent[node]]
+    child, above = node, parent[node]
+    while above >= 0:
+        if owner[above] == player:
+            side, line_of = left[above] == child, codes[slot[above]]
+            test = cut[above], missing_code[above], table_start[above], table
+            for point in range(len(inside)):
+                if goes_left(line_of[point], *test) != side:
+                    inside[point] = False
+        child, above = above, parent[above]
+    count = 0
+    for point in range(len(inside)):
+        if inside[point] and (point == 0 or not inside[point - 1]):
+            runs[count, 0] = point
+            count += 1
+        if inside[point]:
+            runs[count - 1, 1] = point + 1
+    return count
 
 
 @fast

@@ -1,9 +1,14 @@
 from itertools import combinations
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 
 import pellucid as pel
@@ -88,6 +93,26 @@ def test_a_share_is_in_no_unit_and_its_error_covers_the_rows_drawn():
     assert found.scale == "share of the effect"
     assert any("40 of 120" in n and "error or band includes this" in n for n in found.notes)
     assert HStatistic(normalised=False).explain(product, X, seed=0).scale == "raw"
+
+
+def test_blocks_and_threads_do_not_change_it():
+    X = independent(150)
+    model = RandomForestRegressor(5, random_state=0).fit(X, product(X))
+    whole = HStatistic().explain(model, X, seed=0, threads=1)
+    with patch("pellucid.maths.tree_margins.ROWS", 32):
+        parts = HStatistic().explain(model, X, seed=0, threads=2)
+    np.testing.assert_allclose(parts.values, whole.values, rtol=1e-12)
+    np.testing.assert_allclose(parts.error, whole.error, rtol=1e-12)
+
+
+def test_a_column_with_gaps_follows_the_formula():
+    X = independent(40, seed=3)
+    X[::5, 1] = np.nan
+    y = np.nan_to_num(X[:, 1], nan=2.0) * X[:, 0] + X[:, 2]
+    model = HistGradientBoostingRegressor(max_iter=8, min_samples_leaf=1).fit(X, y)
+    found = HStatistic().explain(model, X, seed=0)
+    for j, value in enumerate(found.values):
+        assert value == pytest.approx(total(model.predict, X, j), abs=1e-9)
 
 
 def test_every_class_has_its_own():

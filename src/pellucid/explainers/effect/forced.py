@@ -21,7 +21,8 @@ several that are forced together, (point, column)."""
 
 
 def forced(question: Question, rows: np.ndarray, grids: Sequence[Points]) -> Iterator[np.ndarray]:
-    """What the model says of the coded `rows` at every point: (row, point, output) for each grid.
+    """What the model says of the coded `rows` at every point: (row, point, output) for each grid,
+    read-only, so that it is kept without a copy.
 
     Cost: points × rows evaluations, or a check of the trees on a few rows.
     """
@@ -36,11 +37,16 @@ def forced(question: Question, rows: np.ndarray, grids: Sequence[Points]) -> Ite
                 for whole, part in zip(found, values, strict=True):
                     whole[:, :, begin:end] = part
                 begin = end
-            yield from (np.moveaxis(whole, 2, 0) for whole in found)
+            yield from (_fixed(np.moveaxis(whole, 2, 0)) for whole in found)
         else:
             asked = _asked(question, rows, some)
             for _, codes in some:
-                yield np.stack([next(asked) for _ in codes], axis=1)
+                yield _fixed(np.stack([next(asked) for _ in codes], axis=1))
+
+
+def _fixed(values: np.ndarray) -> np.ndarray:
+    values.flags.writeable = False
+    return values
 
 
 def means(

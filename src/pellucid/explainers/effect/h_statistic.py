@@ -113,6 +113,8 @@ class HStatistic(Explainer):
         return rows**2 * (columns + pairs)
 
     def compute(self, question: Question) -> Attribution:
+        from pellucid.maths.tree_walks import in_order
+
         columns = chosen(question, self.feature)
         if self.kind == "pair" and len(columns) < 2:
             raise InvalidSetting("A pair needs two columns", got=f"feature={self.feature!r}")
@@ -128,10 +130,13 @@ class HStatistic(Explainer):
         everyone = np.arange(rows)
         value = self._strength(effects, everyone, len(columns))
         rng, few = question.rng("rows"), min(rows, DRAWN)
-        draws = [
-            self._strength(effects, rng.integers(rows, size=few), len(columns))
-            for _ in range(DRAWS)
-        ]
+        samples = [rng.integers(rows, size=few) for _ in range(DRAWS)]
+
+        def draw(number: int) -> np.ndarray:
+            return self._strength(effects, samples[number], len(columns))
+
+        aside = self.kind == "total" and isinstance(effects, TreeEffects)
+        draws = list(in_order(draw, range(DRAWS), question.threads if aside else 1))
         error = np.std(draws, axis=0, ddof=1) * np.sqrt(few / rows)
         names = [question.table.names[j] for j in columns]
         labels = names if self.kind == "total" else [term(*two) for two in combinations(names, 2)]
@@ -153,8 +158,8 @@ class HStatistic(Explainer):
         output = effects.output(selection)
         size = NOTHING * np.abs(output).max(axis=0)
         if self.kind == "total":
-            pure = output - effects.mains(selection) - effects.rests(selection)
-            return np.array([self._share(each, output, size) for each in pure])
+            alone = effects.mixed(selection)
+            return np.array([self._share(each, output, size) for each in alone])
         pairs: list[Pair] = list(combinations(range(columns), 2))
         found = effects.pairs(selection, pairs)
         return np.array([self._share(alone, both, size) for both, alone in found])

@@ -27,11 +27,8 @@ class Effects(Protocol):
     A selection is an int array (row,) of places among the rows, which may repeat.
     """
 
-    def mains(self, selection: np.ndarray) -> np.ndarray:
-        """On each column, (column, row, output)."""
-
-    def rests(self, selection: np.ndarray) -> np.ndarray:
-        """On all columns but each one, (column, row, output)."""
+    def mixed(self, selection: np.ndarray) -> np.ndarray:
+        """The prediction, less those on each column and on all others, (column, row, output)."""
 
     def pairs(self, selection: np.ndarray, pairs: Sequence[Pair]) -> Iterator[Both]:
         """For each pair: on both together, and that less the effects of each; (row, output)."""
@@ -83,16 +80,17 @@ class AskedEffects:
             found.append(self.question.predict(block.reshape(-1, self.rows.shape[1])))
         return np.concatenate(found).reshape(n, n, -1)
 
-    def mains(self, selection: np.ndarray) -> np.ndarray:
-        each = [table[np.ix_(selection, selection)].mean(axis=1) for table in self._tables]
+    def _effects(self, selection: np.ndarray, axis: int) -> np.ndarray:
+        """On each column, averaged over the other rows' columns (axis 1), or on all others (0)."""
+        each = [table[np.ix_(selection, selection)].mean(axis=axis) for table in self._tables]
         return _centred(np.array(each), 1)
 
-    def rests(self, selection: np.ndarray) -> np.ndarray:
-        each = [table[np.ix_(selection, selection)].mean(axis=0) for table in self._tables]
-        return _centred(np.array(each), 1)
+    def mixed(self, selection: np.ndarray) -> np.ndarray:
+        mains, rests = self._effects(selection, 1), self._effects(selection, 0)
+        return self.output(selection) - mains - rests
 
     def pairs(self, selection: np.ndarray, pairs: Sequence[Pair]) -> Iterator[Both]:
-        mains = self.mains(selection)
+        mains = self._effects(selection, 1)
         for j, k in pairs:
             if (j, k) not in self._kept:
                 self._kept[j, k] = self._table([self.columns[j], self.columns[k]])
@@ -109,7 +107,6 @@ class Seen:
 
     Parameters
     ----------
-    plan : Plan
     points : list of int array of shape (slot, point)
         For each column, the different codes that occur.
     place : list of int array of shape (row,)
@@ -117,7 +114,6 @@ class Seen:
     codes : int array of shape (slot, row)
     """
 
-    plan: Plan
     points: list[np.ndarray]
     place: list[np.ndarray]
     codes: np.ndarray
@@ -136,21 +132,18 @@ class TreeEffects:
     route: TreeRoute
     columns: Sequence[int]
 
-    def mains(self, selection: np.ndarray) -> np.ndarray:
-        seen = self._seen(selection)
-        return _centred(self._surfaces(seen, [])[0], 1)
+    def mixed(self, selection: np.ndarray) -> np.ndarray:
+        from pellucid.maths import tree_margins, tree_profiles
 
-    def rests(self, selection: np.ndarray) -> np.ndarray:
-        from pellucid.maths import tree_profiles
-
-        seen = self._seen(selection)
+        question, seen = self.route.question, self._seen(selection)
+        steps = tree_profiles.curve_steps(self._plan, seen.points)
         weights = [np.bincount(place).astype(np.float64) for place in seen.place]
-        steps = tree_profiles.mean_steps(seen.plan, seen.points, weights)
-        blocks = tree_profiles.curves(
-            self.route.trees, seen.plan, steps, seen.codes, threads=self.route.question.threads
+        single, sums = tree_margins.margins(
+            self.route.trees, self._plan, steps, weights, seen.codes, threads=question.threads
         )
-        sums = np.concatenate([lines for _, _, lines in blocks], axis=2)
-        return _centred(np.moveaxis(self.route.way(sums), 1, 2), 1)
+        mains = self._at_rows(single, steps.lines, seen)
+        rests = np.moveaxis(self.route.way(sums), 1, 2)
+        return self.output(selection) - _centred(mains, 1) - _centred(rests, 1)
 
     def pairs(self, selection: np.ndarray, pairs: Sequence[Pair]) -> Iterator[Both]:
         seen = self._seen(selection)
@@ -166,43 +159,57 @@ class TreeEffects:
     def output(self, selection: np.ndarray) -> np.ndarray:
         return _centred(self.route.way(self.route.sums[selection]), 0)
 
-    def _seen(self, selection: np.ndarray) -> Seen:
+    @cached_property
+    def _plan(self) -> Plan:
         from pellucid.maths import tree_walks
 
-        route = self.route
-        codes = np.ascontiguousarray(route.codes[:, selection])
-        holder = route.origin[route.trees.coding.column]
+        return tree_walks.plan(self.route.trees, self.route.origin, self.columns)
+
+    @cached_property
+    def _numbers(self) -> list[np.ndarray]:
+        """Which of the different codes of each column the rows have, (row,) for each."""
+        holder = self.route.origin[self.route.trees.coding.column]
+        return [_numbered(self.route.codes[holder == column]) for column in self.columns]
+
+    def _seen(self, selection: np.ndarray) -> Seen:
+        codes = np.ascontiguousarray(self.route.codes[:, selection])
         points, places = [], []
-        for column in self.columns:
-            own = _numbered(codes[holder == column])
-            _, first, place = np.unique(own, return_index=True, return_inverse=True)
-            points.append(codes[:, first])
-            places.append(place)
-        plan = tree_walks.plan(route.trees, route.origin, self.columns)
-        return Seen(plan=plan, points=points, place=places, codes=codes)
+        for numbers in self._numbers:
+            own = numbers[selection]
+            row = np.full(own.max() + 1, -1)
+            row[own] = np.arange(len(own))
+            occurs = np.flatnonzero(row >= 0)
+            points.append(codes[:, row[occurs]])
+            places.append(np.searchsorted(occurs, own))
+        return Seen(points=points, place=places, codes=codes)
 
     def _surfaces(self, seen: Seen, pairs: Sequence[Pair]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Effects of columns (column, row, output), and of pairs alone, each (row, output)."""
         from pellucid.maths import tree_joint, tree_profiles
 
         question = self.route.question
-        steps = tree_profiles.curve_steps(seen.plan, seen.points)
-        single, pure = tree_joint.joint(self.route.trees, seen.plan, steps, seen.codes, pairs)
-        question.work.spend(0)
-        single = question.shares(single[:, question.columns])
-        mains = [single[steps.lines[j] + place] for j, place in enumerate(seen.place)]
+        steps = tree_profiles.curve_steps(self._plan, seen.points)
+        single, pure = tree_joint.joint(self.route.trees, self._plan, steps, seen.codes, pairs)
         alone = [
             question.shares(surface[seen.place[j], seen.place[k]][:, question.columns])
             for (j, k), surface in zip(pairs, pure, strict=True)
         ]
-        return np.array(mains), alone
+        return self._at_rows(single, steps.lines, seen), alone
+
+    def _at_rows(self, single: np.ndarray, lines: np.ndarray, seen: Seen) -> np.ndarray:
+        """Effects (line, output) of each column at the rows, (column, row, output)."""
+        question = self.route.question
+        question.work.spend(0)
+        shown = question.shares(single[:, question.columns])
+        return np.array([shown[lines[j] + place] for j, place in enumerate(seen.place)])
 
 
 def _numbered(codes: np.ndarray) -> np.ndarray:
-    """One number for each row of codes (slot, row), equal where all its codes are."""
-    if len(codes) < 2:
-        return codes[0] if len(codes) else np.zeros(codes.shape[1], dtype=np.int64)
-    return np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1)
+    """One number for each row of codes (slot, row), equal where all its codes are, in order."""
+    if not len(codes):
+        return np.zeros(codes.shape[1], dtype=np.int64)
+    several = codes[0] if len(codes) == 1 else codes
+    return np.unique(several, axis=-1, return_inverse=True)[1].reshape(-1)
 
 
 def _centred(values: np.ndarray, axis: int) -> np.ndarray:
