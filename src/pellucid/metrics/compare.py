@@ -349,6 +349,7 @@ def _result(
         "methods": [repr(recipe) for recipe in recipes],
         "top": top,
         "rows": question.size,
+        "kind": question.kind,
     }
     made = replace(
         question.provenance("compare", params),

@@ -23,6 +23,30 @@ METHOD = "compare"
 RANDOM, PAIR = "random order", " ~ "
 """How groups of scores are called."""
 
+AREAS = {
+    ("deletion", ""): "Deletion: how soon the prediction goes when its top features are replaced",
+    ("insertion", ""): "Insertion: how soon it comes back when they are put in",
+    ("normalised_comprehensiveness", "mean"): "Lost without the top cells, replaced by mean colour",
+    ("normalised_comprehensiveness", "blur"): "Lost without the top cells, replaced by blur",
+    ("normalised_sufficiency", "mean"): "Kept by the top cells alone, the rest mean colour",
+    ("normalised_sufficiency", "blur"): "Kept by the top cells alone, the rest blurred",
+    ("relevance_mass", ""): "Relevance on what people marked",
+}
+"""Numbers that are drawn as a panel each, by metric and way of removal, where they are there."""
+
+CHECKS = {
+    "comprehensiveness": "top units matter",
+    "sufficiency": "top units suffice",
+    "reseeding": "same with another seed",
+    "stability": "same under noise",
+    "parameter_randomisation": "needs the weights",
+    "random_logit": "needs the class",
+}
+"""Checks that are drawn as holding or failing, and what each says in few words."""
+
+TWO_LINES = "split(replace(datum.value, /^(\\S+ \\S+) /, '$1|'), '|')"
+"""How the heads of checks are broken."""
+
 SIDE, RIGHT, LINE = 150, 56, 30
 """Pixels beside the frames, left and right, and of one line."""
 
@@ -50,11 +74,9 @@ def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> a
     methods = list(dict.fromkeys(s.group for s in explanation if s.metric == "seconds"))
     labels = dict(zip(methods, unique(methods, 22), strict=True))
     panels = [_matrix(explanation, labels, colours)]
-    panels += [
-        _areas(explanation, metric, labels, colours)
-        for metric in ("deletion", "insertion")
-        if metric in explanation.metrics
-    ]
+    there = {(score.metric, score.removal) for score in explanation}
+    panels += [_areas(explanation, *which, labels, colours) for which in AREAS if which in there]
+    panels.append(_checks(explanation, labels, colours))
     panels.append(_costs(explanation, labels, colours))
     verdict = explanation["verdict"].text
     return figure.finish(
@@ -75,6 +97,13 @@ def _y(labels: dict[str, str]) -> Any:
     return alt.Y("method:N", title=None, scale=alt.Scale(domain=list(labels.values())), axis=axis)
 
 
+def _heads(lines: str) -> Any:
+    """An axis above, whose labels are broken into lines."""
+    import altair as alt
+
+    return alt.Axis(orient="top", labelAngle=0, labelPadding=16, labelExpr=lines)
+
+
 def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
     """Share of top features in common, for each two methods."""
     import altair as alt
@@ -92,10 +121,11 @@ def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
             "text": [percent(value) for value in share.values()],
         }
     )
-    top = found.params["top"]
+    top, image = found.params["top"], found.params.get("kind") == "image"
+    units = "cells of an image" if image else "features of a row"
     x = alt.X(
         "other:N", title=None, scale=alt.Scale(domain=list(labels.values())),
-        axis=alt.Axis(orient="top", labelAngle=0, labelLimit=110),
+        axis=_heads("split(datum.value, '_')"),
     )  # fmt: skip
     paint = alt.Scale(domain=[0, 1], range=[colours.background, colours.plain])
     told = figure.tooltip(("method", "method"), ("other", "and"), ("text", "in common"))
@@ -104,17 +134,19 @@ def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
         color=alt.Color("share:Q", scale=paint, legend=None)
     )
     return alt.layer(tiles, base.mark_text(color=colours.text).encode(text="text:N")).properties(
-        height=LINE * len(labels), title=_small(f"Top {top} features of a row in common")
+        height=LINE * len(labels), title=_small(f"Top {top} {units} in common")
     )
 
 
-def _areas(found: Scores, metric: str, labels: dict[str, str], colours: Palette) -> Any:
-    """The area of each method with its interval, before the band of random orders."""
+def _areas(
+    found: Scores, metric: str, removal: str, labels: dict[str, str], colours: Palette
+) -> Any:
+    """The number of each method with its interval, before the band of random orders."""
     import altair as alt
 
-    scores = {score.group: score for score in found.sel(metric=metric)}
-    band = scores.pop(RANDOM)
-    drawn = [(labels[name], score) for name, score in scores.items()]
+    scores = {score.group: score for score in found.sel(metric=metric, removal=removal)}
+    band = scores[RANDOM]
+    drawn = [(labels[name], score) for name, score in scores.items() if name in labels]
     span = figure.span([x for _, s in drawn for x in _ends(s)], [*_ends(band), 0.0])
     scale = alt.Scale(domain=span, nice=False, zero=False)
     points = figure.table(
@@ -143,12 +175,43 @@ def _areas(found: Scores, metric: str, labels: dict[str, str], colours: Palette)
             x=alt.XDatum(span[1]), text="text:N"
         ),
     ]
-    said = {
-        "deletion": "Deletion: how soon the prediction goes when its top features are replaced",
-        "insertion": "Insertion: how soon it comes back when they are put in",
-    }[metric]
     return alt.layer(*layers).properties(
-        height=LINE * len(labels), title=_small(f"{said} (grey: random order)")
+        height=LINE * len(labels), title=_small(f"{AREAS[metric, removal]} (grey: random order)")
+    )
+
+
+def _checks(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
+    """Which checks hold for which method; where one is made in several ways, whether all do."""
+    import altair as alt
+
+    verdicts: dict[tuple[str, str], list[bool]] = {}
+    for score in found:
+        if score.metric in CHECKS and score.group in labels and score.passed is not None:
+            verdicts.setdefault((score.group, score.metric), []).append(score.passed)
+    columns = [name for name in CHECKS if any(metric == name for _, metric in verdicts)]
+    marks = figure.table(
+        {
+            "method": [labels[name] for name, _ in verdicts],
+            "check": [CHECKS[metric] for _, metric in verdicts],
+            "text": ["holds" if all(each) else "fails" for each in verdicts.values()],
+        }
+    )
+    x = alt.X(
+        "check:N", title=None, scale=alt.Scale(domain=[CHECKS[name] for name in columns]),
+        axis=_heads(TWO_LINES),
+    )  # fmt: skip
+    paint = alt.Scale(domain=["holds", "fails"], range=[colours.muted, colours.raises])
+    return (
+        alt.Chart(marks)
+        .mark_text(fontSize=12)
+        .encode(
+            x=x,
+            y=_y(labels),
+            text="text:N",
+            color=alt.Color("text:N", scale=paint, legend=None),
+            tooltip=figure.tooltip(("method", "method"), ("check", "check"), ("text", "verdict")),
+        )
+        .properties(height=LINE * len(labels), title=_small("Checks"))
     )
 
 
@@ -165,7 +228,7 @@ def _costs(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
     )
     text = alt.Chart(rows).mark_text(align="left", color=colours.text)
     return text.encode(x=alt.value(4), y=_y(labels), text="text:N").properties(
-        height=LINE * len(labels), title=_small("Cost of a row, and what stays the same")
+        height=LINE * len(labels), title=_small("Cost of one explanation, and what stays the same")
     )
 
 
