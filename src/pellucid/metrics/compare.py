@@ -286,8 +286,8 @@ def _share(evidence: Evidence) -> np.ndarray:
         for way in ways(evidence, judge.removals)
         for number in (NUMBERS["normalised_comprehensiveness"], NUMBERS["normalised_sufficiency"])
     ]
-    with np.errstate(invalid="ignore"):
-        return np.nan_to_num(np.nanmean(found, axis=0))
+    told = np.isfinite(found)
+    return np.asarray(np.nansum(found, axis=0) / np.maximum(told.sum(axis=0), 1))
 
 
 def _best(answers: list[Answer], area: np.ndarray) -> list[str]:
