@@ -69,7 +69,7 @@ def test_random_maps_come_last(compared: dict[str, pel.Scores], kind: str) -> No
     for removal in ("mean", "blur"):
         for metric in ("normalised_comprehensiveness", "normalised_sufficiency"):
             told = values(found, metric, removal)
-            assert min(METHODS + ("noise",), key=told.__getitem__) == "noise"
+            assert min((*METHODS, "noise"), key=told.__getitem__) == "noise"
         check = found.sel(metric="comprehensiveness", removal=removal, group="noise").rows[0]
         assert check.passed is False
     assert "noise" in found["verdict"].text.split("no better than random order")[0]
