@@ -10,10 +10,11 @@ import pytest
 from scipy import stats
 
 import pellucid as pel
+from pellucid.maths.correlation import spearman
 from pellucid.metrics.agreement.agreement import Agreement
 from pellucid.metrics.axioms.additivity import Additivity
 from pellucid.metrics.faithfulness.deletion import Deletion
-from pellucid.metrics.ranks import overlap, spearman
+from pellucid.metrics.ranks import overlap
 from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
 from pellucid.metrics.robustness.sampling_error import SamplingError

@@ -19,6 +19,7 @@ from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
+from pellucid.maths.correlation import spearman
 from pellucid.metrics.believed import SIMILAR, listed, verdict
 from pellucid.metrics.contestants import Answer, answered, fewer, recipes_of
 from pellucid.metrics.evidence import Evidence
@@ -26,7 +27,7 @@ from pellucid.metrics.faithfulness.removal_curve import NUMBERS, RemovalCurve, w
 from pellucid.metrics.faithfulness.removal_curves import areas, orders_of
 from pellucid.metrics.image_evidence import ImageEvidence
 from pellucid.metrics.metric import Metric
-from pellucid.metrics.ranks import overlap, rounded, spearman
+from pellucid.metrics.ranks import overlap, rounded
 from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
 from pellucid.metrics.robustness.stability import Stability

@@ -1,9 +1,8 @@
-"""Comparing two explanations row by row: rank correlation and the most important features."""
+"""Comparing two explanations sample by sample: rounding, and the most important units."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 NEGLIGIBLE = 1e-9
 """Share of the spread of the output below which two values count as equal: rounding, not rank."""
@@ -12,20 +11,6 @@ NEGLIGIBLE = 1e-9
 def rounded(values: np.ndarray, spread: float) -> np.ndarray:
     """Values in whole steps of `NEGLIGIBLE` of the spread, so that rounding makes no ranks."""
     return np.round(values / (NEGLIGIBLE * spread)) if spread > 0 else np.zeros_like(values)
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Rank correlation of each row of `a` with the same row of `b`, shape (row,).
-
-    Ties share their mean rank. Where one of the two is constant and the other is not, the
-    correlation is 0: a flat list agrees with no order. Where both are, it is NaN.
-    """
-    x, y = (rankdata(each, axis=1) - (each.shape[1] + 1) / 2 for each in (a, b))
-    sizes = np.sqrt((x**2).sum(axis=1)), np.sqrt((y**2).sum(axis=1))
-    flat = (sizes[0] == 0).astype(int) + (sizes[1] == 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = (x * y).sum(axis=1) / (sizes[0] * sizes[1])
-    return np.where(flat == 2, np.nan, np.where(flat == 1, 0.0, found))
 
 
 def overlap(a: np.ndarray, b: np.ndarray, k: int) -> np.ndarray:

@@ -9,9 +9,10 @@ import numpy as np
 
 from pellucid.core.scores import Score
 from pellucid.explainers.settings import positive, whole_number
+from pellucid.maths.correlation import spearman
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
-from pellucid.metrics.ranks import overlap, rounded, spearman
+from pellucid.metrics.ranks import overlap, rounded
 from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, interval, mean_interval
 from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
