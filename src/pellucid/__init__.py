@@ -25,6 +25,7 @@ _HOME = {
     "report": "pellucid.display.report.report",
     "Attribution": "pellucid.core.attribution",
     "Curve": "pellucid.core.curve",
+    "Examples": "pellucid.core.examples",
     "Reasons": "pellucid.core.reasons",
     "Rules": "pellucid.core.rules",
     "Scores": "pellucid.core.scores",

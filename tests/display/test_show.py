@@ -97,6 +97,7 @@ def test_the_folder_is_the_registry():
         "confusion",
         "curve",
         "dependence",
+        "gallery",
         "heatmap",
         "overlays",
         "interactions",

@@ -1,7 +1,7 @@
 """The base of all explanations: provenance, saving, loading and showing in a notebook.
 
-The kinds are final: `Attribution`, `Curve`, `Reasons`, `Rules` and `Scores`. An explanation never
-changes; each verb returns a new one.
+The kinds are final: `Attribution`, `Curve`, `Examples`, `Reasons`, `Rules` and `Scores`. An
+explanation never changes; each verb returns a new one.
 """
 
 from __future__ import annotations

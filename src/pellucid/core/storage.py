@@ -14,6 +14,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.curve import Curve
 from pellucid.core.errors import PellucidError, UnreadableFile
+from pellucid.core.examples import Examples
 from pellucid.core.explanation import LARGEST_MEMBER, SCHEMA, Explanation
 from pellucid.core.provenance import Provenance
 from pellucid.core.reasons import Reasons
@@ -21,7 +22,7 @@ from pellucid.core.rules import Rules
 from pellucid.core.scores import Scores
 
 KINDS: dict[str, type[Explanation]] = {
-    kind.kind: kind for kind in (Attribution, Curve, Reasons, Rules, Scores)
+    kind.kind: kind for kind in (Attribution, Curve, Examples, Reasons, Rules, Scores)
 }
 """Every kind that a file may hold, by the word it is stored under."""
 

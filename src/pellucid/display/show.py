@@ -13,6 +13,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
 from pellucid.core.curve import Curve
 from pellucid.core.errors import InvalidSetting, UnknownName
+from pellucid.core.examples import Examples
 from pellucid.core.explanation import Explanation
 from pellucid.core.reasons import Reasons
 from pellucid.core.registry import modules
@@ -62,12 +63,13 @@ def show(
     predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
     ``"comparison"``, any others ``"scores"``;
     reasons are a picture of one row, or of how often each comes; attributions of images are
-    ``"overlays"``, side by side on one scale; two other attributions are an ``"agreement"``,
-    several curves a grid of the eight that move the output most.
+    ``"overlays"``, side by side on one scale; examples that are images are a ``"gallery"``; two
+    other attributions are an ``"agreement"``, several curves a grid of the eight that move the
+    output most.
 
     Parameters
     ----------
-    explanation : Attribution, Curve, Reasons, Scores, or a sequence of them
+    explanation : Attribution, Curve, Examples, Reasons, Scores, or a sequence of them
         What to draw.
     kind : str, optional
         The picture, by the name of its file in ``pellucid.display.charts``.
@@ -186,6 +188,8 @@ def _natural(explanation: Any, options: Mapping[str, Any]) -> str:
         return "reasons"
     if isinstance(explanation, Rules):
         return "rules"
+    if isinstance(explanation, Examples):
+        return "gallery"
     if not isinstance(explanation, Attribution):
         return "agreement"
     if "intervals" in options:

@@ -55,6 +55,7 @@ METHODS = {
     "ablation_cam": "AblationCAM",
     "lrp": "LRP",
     "rise": "RISE",
+    "tcav": "TCAV",
 }
 """Methods whose name is more than its words; of any other, the underscores become spaces."""
 
@@ -70,6 +71,9 @@ METRICS = {
     "agreement": "agreement by row",
     "agreement_global": "agreement overall",
     "ece": "calibration error",
+    "tcav": "TCAV score",
+    "cav_accuracy": "told from random",
+    "p_value": "p",
 }
 """Metrics and checks whose name is more than its words."""
 

@@ -1,0 +1,1 @@
+"""Concepts: does the network use an idea that people have, and what would it most like to see?"""
