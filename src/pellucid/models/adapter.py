@@ -56,6 +56,8 @@ class Model(ABC):
     encoded_from : ndarray of int (encoded column,) or None
         The user's column that each encoded column comes from; None where an encoded column mixes
         several, and then the model claims neither trees nor coefficients.
+    limits : str
+        Why it cannot do more, in words; empty where that goes without saying.
     notes : tuple of str
         What a reader of an explanation must know about this model.
 
@@ -66,6 +68,7 @@ class Model(ABC):
     """
 
     by_name: ClassVar[bool] = True
+    limits: ClassVar[str] = ""
 
     source: Any
     name: str

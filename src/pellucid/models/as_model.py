@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import os
+from pathlib import Path
 from typing import Any
 
 from pellucid.core.errors import CannotExplain, NotFitted
 from pellucid.models.adapter import Model
 
-LIBRARIES = ("xgboost", "lightgbm", "catboost", "sklearn", "torch")
+LIBRARIES = {
+    **{library: library for library in ("xgboost", "lightgbm", "catboost", "sklearn", "torch")},
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+}
+"""For the library that a type comes from, the room that adapts it."""
+
 ACCEPTED = (
     "a fitted scikit-learn estimator or pipeline",
     "an XGBoost, LightGBM or CatBoost model",
     "a torch.nn.Module, or a Hugging Face model of images",
+    "an ONNX graph: its path, its bytes, or an onnxruntime session",
     "a function from a table to an array of predictions",
     "a pellucid Model",
 )
@@ -25,8 +34,9 @@ def as_model(obj: Any) -> Model:
     ----------
     obj : object
         A fitted scikit-learn estimator or pipeline, an XGBoost, LightGBM or CatBoost model, a
-        `torch.nn.Module`, a function from a table to an array of predictions, what `load_model`
-        returned, or a `Model`, which is returned as it is.
+        `torch.nn.Module`, an ONNX graph (the path of an ``.onnx`` file, its bytes, a `ModelProto`
+        or an `InferenceSession`), a function from a table to an array of predictions, what
+        `load_model` returned, or a `Model`, which is returned as it is.
 
     Returns
     -------
@@ -51,12 +61,12 @@ def as_model(obj: Any) -> Model:
         raise NotFitted(
             f"{obj.__name__} is a class, not a fitted model", fix=f"Pass {obj.__name__}().fit(X, y)"
         )
+    if isinstance(obj, bytes) or _is_onnx_path(obj):
+        return _adapted("onnx", obj)
     roots = [base.__module__.partition(".")[0] for base in type(obj).__mro__]
     for root in roots:
         if root in LIBRARIES:
-            room = importlib.import_module(f"pellucid.models.{root}")
-            model: Model = room.adapt(obj)
-            return model
+            return _adapted(LIBRARIES[root], obj)
     if callable(obj):
         from pellucid.models.callable import CallableModel
 
@@ -66,6 +76,15 @@ def as_model(obj: Any) -> Model:
         allowed="; ".join(ACCEPTED),
         fix=_advice(obj),
     )
+
+
+def _adapted(room: str, obj: Any) -> Model:
+    model: Model = importlib.import_module(f"pellucid.models.{room}").adapt(obj)
+    return model
+
+
+def _is_onnx_path(obj: Any) -> bool:
+    return isinstance(obj, (str, os.PathLike)) and Path(obj).suffix.lower() == ".onnx"
 
 
 def _loaded(obj: tuple[Any, ...]) -> Any:

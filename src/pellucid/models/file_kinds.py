@@ -28,6 +28,9 @@ PACKED: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
 )
 ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
 
+ONNX_NEXT = tuple(b"\x12\x1a\x22\x28\x32\x3a\x42")
+"""The field after the version, which comes first: the producer, domain, notes or graph."""
+
 UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "a Keras (HDF5) model"),
     (b"binf", "an XGBoost model in the binary format of before version 2"),
@@ -38,16 +41,22 @@ UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "a NumPy array, not a model"),
     (b"%PDF", "a PDF, not a model"),
 )
+NETWORKS: tuple[tuple[str, str], ...] = (
+    ("archive_format", "torch-export"),
+    ("serialized_exported_program.json", "torch-export"),
+    ("constants.pkl", "torchscript"),
+    ("data.pkl", "torch"),
+)
+"""What torch has written, by the ending of a member: the first that is there."""
+
 ARCHIVES: tuple[tuple[str, str], ...] = (
-    ("archive_format", "a PyTorch .pt2 program"),
-    ("data.pkl", "a PyTorch model"),
-    ("constants.pkl", "a TorchScript program"),
     ("model.weights.h5", "a Keras model"),
     (".npy", "NumPy arrays, not a model"),
     ("[Content_Types].xml", "an office document, not a model"),
 )
 ACCEPTED = (
-    "XGBoost JSON or UBJ, LightGBM text, CatBoost CBM or JSON, skops; pickle and joblib with trust"
+    "XGBoost JSON or UBJ, LightGBM text, CatBoost CBM or JSON, skops, ONNX; pickle, joblib and what "
+    "torch saves with trust"
 )
 
 
@@ -55,7 +64,7 @@ def kind_of(data: bytes, name: str) -> str:
     """Which loader a file is for.
 
     One of "xgboost-json", "xgboost-ubj", "lightgbm", "catboost-cbm", "catboost-json", "skops",
-    "pickle".
+    "onnx", "torch", "torchscript", "torch-export", "pickle".
 
     Raises
     ------
@@ -77,6 +86,8 @@ def kind_of(data: bytes, name: str) -> str:
         return _lightgbm(data, name)
     if data.startswith(b"CBM1"):
         return "catboost-cbm"
+    if len(data) > 2 and data[0] == 8 and data[2] in ONNX_NEXT:
+        return "onnx"
     if is_pickle(unpacked(data, name)):
         return "pickle"
     raise _unreadable(name, _guess(data))
@@ -121,6 +132,9 @@ def _archive(data: bytes, name: str) -> str:
     names = [member.filename for member in members]
     if "schema.json" in names:
         return "skops"
+    for ending, kind in NETWORKS:
+        if any(member.endswith(ending) for member in names):
+            return kind
     for ending, what in ARCHIVES:
         if any(member.endswith(ending) for member in names):
             raise _unreadable(name, what)
@@ -149,8 +163,6 @@ def _lightgbm(data: bytes, name: str) -> str:
 
 
 def _guess(data: bytes) -> str:
-    if data[:1] == b"\x08" and data[2:3] in b"\x12\x1a\x22\x3a" and b"graph" not in data[:3]:
-        return "probably an ONNX model"
     if 0 < int.from_bytes(data[:8], "little") < len(data) and data[8:10] == b'{"':
         return "safetensors weights"
     head = data[:2000]

@@ -19,6 +19,7 @@ from pellucid.core.errors import MissingExtra, UnreadableFile, UntrustedFile
 from pellucid.models.file_kinds import LIMIT, kind_of, unpacked
 from pellucid.models.pickle_scan import scan
 from pellucid.models.skops_reviewed import REVIEWED_TYPES
+from pellucid.models.torch_files import PROGRAMS, load_torch, torch_imports
 
 Tier = Literal["data", "reviewed", "trusted"]
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -47,7 +48,7 @@ class ModelFile:
         Data only; types that were reviewed; or code that ran at the user's word.
     kind : str
         "xgboost-json", "xgboost-ubj", "lightgbm", "catboost-cbm", "catboost-json", "skops",
-        "pickle" or "function".
+        "onnx", "torch", "torchscript", "torch-export", "pickle" or "function".
     sha256 : str
         Of the whole file; of the module's file for a function.
     imports : tuple of str
@@ -71,7 +72,9 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> tuple[An
     ----------
     path : str or path
         An XGBoost file (JSON, UBJ), a LightGBM text file, a CatBoost file (CBM, JSON), a skops
-        file; with `trust` also a pickle or joblib file, or ``"module:function"``.
+        file, an ONNX file that holds its weights; with `trust` also a pickle or joblib file, a
+        module that torch saved whole, a TorchScript or torch.export program, or
+        ``"module:function"``.
     trust : bool
         The user's word that the file may run code.
 
@@ -79,7 +82,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> tuple[An
     -------
     model : object
         For `as_model`. XGBoost files come back as the wrapper that wrote them, or as a Booster;
-        CatBoost files as a CatBoost.
+        CatBoost files as a CatBoost; ONNX files as an `OnnxModel`; what torch saved as a module.
     file : ModelFile
 
     Raises
@@ -143,6 +146,8 @@ def _look(path: Path) -> tuple[ModelFile, bytes]:
         found = scan(unpacked(data, path.name))
         tier, imports = "trusted", found.imports
         notes = () if found.complete else ("The list of imports may be incomplete.",)
+    elif kind in PROGRAMS:
+        tier, imports = "trusted", torch_imports(data, kind, path.name)
     elif kind == "skops":
         imports = _skops_types(data, path.name)
         tier = "reviewed" if REVIEWED_TYPES.issuperset(imports) else "trusted"
@@ -172,11 +177,16 @@ def _untrusted(file: ModelFile) -> UntrustedFile:
     if file.kind == "skops":
         extra = [name for name in file.imports if name not in REVIEWED_TYPES]
         return UntrustedFile(f"{file.path} holds types that nobody reviewed", got=extra, fix=TRUST)
+    if file.kind in PROGRAMS:
+        better = "An ONNX file needs no such word, but has no gradient"
+        raise UntrustedFile(
+            f"{file.path} {PROGRAMS[file.kind]}", got=file.imports or None, fix=f"{TRUST}. {better}"
+        )
     listed = file.imports or ("nothing by name",)
     return UntrustedFile(
         f"{file.path} is a pickle, and loading a pickle runs the code in it",
         got=[f"imports of {listed[0]}", *listed[1:]],
-        allowed="XGBoost, LightGBM, CatBoost and skops files",
+        allowed="XGBoost, LightGBM, CatBoost, ONNX and skops files",
         fix=f"{TRUST}. Better: save it with skops",
     )
 
@@ -235,6 +245,22 @@ def _load_catboost(data: bytes, file: ModelFile) -> Any:
             copy.write_bytes(data)
             return catboost.CatBoost().load_model(str(copy), format="json")
     except (catboost.CatBoostError, *FAILURES) as error:
+        raise _damaged(file, error) from error
+
+
+def _load_onnx(data: bytes, file: ModelFile) -> Any:
+    """A graph names operations that onnxruntime knows: nothing in it is code to run."""
+    from pellucid.models.onnx import OnnxModel
+
+    model = OnnxModel(data)
+    model.name = Path(file.path).name
+    return model
+
+
+def _load_torch(data: bytes, file: ModelFile) -> Any:
+    try:
+        return load_torch(data, file.kind, file.path)
+    except FAILURES as error:
         raise _damaged(file, error) from error
 
 
@@ -326,5 +352,7 @@ LOADERS: dict[str, Callable[[bytes, ModelFile], Any]] = {
     "catboost-cbm": _load_catboost,
     "catboost-json": _load_catboost,
     "skops": _load_skops,
+    "onnx": _load_onnx,
+    **dict.fromkeys(PROGRAMS, _load_torch),
     "pickle": _load_pickle,
 }

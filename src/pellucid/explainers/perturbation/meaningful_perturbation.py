@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from pellucid.core.attribution import Attribution
+from pellucid.core.errors import CannotExplain
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.gradient.differentiable import Differentiable, Network, differentiable
 from pellucid.explainers.image_question import ImageQuestion
@@ -62,7 +63,7 @@ class MeaningfulPerturbation(Explainer):
     Deviations from the paper: f is such a share, so that prices mean the same for every model and
     scale; instead of the image the mask is shifted, by less than a cell; several starts.
 
-    Cost: draws × steps evaluations with their gradients, and three more, for each image.
+    Cost: draws × steps evaluations with their gradients, and three more, for each image; and one.
 
     References
     ----------
@@ -112,7 +113,7 @@ class MeaningfulPerturbation(Explainer):
                 left.append(_share(door.score(call, shown, pick).double(), ends).cpu().numpy())
             return torch.stack([mean, every.std(dim=0) / self.draws**0.5], dim=1)
 
-        (both,) = door.each(masks)
+        (both,) = door.each(masks, often=True)
         value, error = both[:, 0], both[:, 1]
         gone = 1 - np.median(np.clip(np.concatenate(left), 0, None))
         question.note(
@@ -150,6 +151,13 @@ class MeaningfulPerturbation(Explainer):
             kept = down[i] @ mask @ across[j].T
             with torch.enable_grad():
                 score = door.score(call, _shown(x, empty, kept), pick).double()
+                if not score.requires_grad:
+                    raise CannotExplain(
+                        f"{door.model.name} has no gradient",
+                        got="an output that does not depend on the mask by differentiable "
+                        "operations",
+                        fix="Choose a method that only asks for predictions, such as 'occlusion'",
+                    )
                 left = _share(score, ends).clamp_min(0)  # less than nothing is worth no more
                 (left + self._price(mask, kept)).sum().backward()
             adam.step()
