@@ -13,6 +13,7 @@ from pellucid.core.errors import CannotExplain
 from pellucid.core.seeds import generator
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
+from pellucid.models.adapter import Model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +61,15 @@ class Evidence(ABC):
 
     number: ClassVar[str]
     """What of a sample can be changed a little: ``"number"``, ``"pixel"``."""
+
+    step: ClassVar[str]
+    """What `unit` is called: ``"standard deviation"``."""
+
+    unmoved: ClassVar[str]
+    """Why a little noise may change nothing at all."""
+
+    evaluations: ClassVar[int]
+    """Most that a check spends on explanations unless it is told otherwise."""
 
     ways: ClassVar[Mapping[str, str]]
     """How units can be removed, and what takes their place in words; the two usual ways first."""
@@ -113,6 +123,26 @@ class Evidence(ABC):
 
     @property
     @abstractmethod
+    def unit(self) -> np.ndarray:
+        """What changes of `inputs` are measured in: (…); infinite where nothing can change."""
+
+    @property
+    @abstractmethod
+    def told(self) -> np.ndarray:
+        """The values of the output judged as the method tells them: (sample, …)."""
+
+    @property
+    @abstractmethod
+    def doubt(self) -> np.ndarray:
+        """Their standard errors, as `told`."""
+
+    @property
+    def own_part(self) -> str | None:
+        """What `in_parts` gives values of; `None` where parts are too fine to be put in order."""
+        return self.part
+
+    @property
+    @abstractmethod
     def has_reference(self) -> bool:
         """Whether there is something to take the place of a removed unit from."""
 
@@ -130,6 +160,21 @@ class Evidence(ABC):
     def finest(self) -> np.ndarray:
         """The values of the output judged as fine as they are told: (sample, …), as `gold`."""
         return self.shares
+
+    @property
+    def foreground(self) -> np.ndarray:
+        """What of a sample is not its plain background, as `finest`."""
+        return np.ones(self.finest.shape, dtype=bool)
+
+    @property
+    @abstractmethod
+    def picked(self) -> np.ndarray:
+        """The place of the class judged among all classes of the model: (sample,)."""
+
+    @property
+    @abstractmethod
+    def class_count(self) -> int:
+        """How many classes the model tells apart, each with an output of its own; else 1."""
 
     @property
     def golden(self) -> np.ndarray | None:
@@ -165,6 +210,14 @@ class Evidence(ABC):
         """The output judged, shape (row,), of changed copies of `rows`."""
 
     @abstractmethod
+    def answers(self, changed: np.ndarray) -> np.ndarray:
+        """All outputs of the model, (row, output), for changed inputs, on the scale judged."""
+
+    def encoded(self, changed: np.ndarray) -> np.ndarray:
+        """What the last part of the model is given for changed inputs."""
+        return changed
+
+    @abstractmethod
     def donors(self, most: int, way: str | None = None) -> Any:
         """What takes the place of removed units, at most so many for each sample."""
 
@@ -188,6 +241,18 @@ class Evidence(ABC):
         """
 
     @abstractmethod
+    def blanked(self, removed: np.ndarray, way: str) -> np.ndarray:
+        """All samples, as `inputs`, with removed units (sample, unit) replaced in one way."""
+
+    @abstractmethod
+    def native(self, changed: np.ndarray) -> Any:
+        """Changed inputs in the user's own kind and layout, such as a model is trained on."""
+
+    @abstractmethod
+    def classified(self, model: Model, changed: np.ndarray) -> np.ndarray:
+        """The class that another model sees in changed inputs, in words: (row,)."""
+
+    @abstractmethod
     def nudged(self, rows: np.ndarray, noise: float, *purpose: str | int) -> np.ndarray:
         """Copies of samples whose numbers have moved by `noise` of their spread, at random."""
 
@@ -195,12 +260,59 @@ class Evidence(ABC):
     def explained(
         self, rows: np.ndarray, changed: np.ndarray | None, seed: int | None
     ) -> np.ndarray | None:
-        """Values (row, unit, output) made once more, or `None` if they are of another kind."""
+        """Values made once more, as `told`, or `None` if they are of another kind."""
+
+    @abstractmethod
+    def adapted(self, model: Any) -> Model:
+        """Anything that `explain` takes, as a model to be asked about these samples."""
+
+    @abstractmethod
+    def otherwise(
+        self,
+        rows: np.ndarray,
+        *,
+        model: Model | None = None,
+        classes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Values, as `told`, that the method gives for another model or for other classes.
+
+        Parameters
+        ----------
+        rows : int array of shape (row,)
+            Which of the samples judged.
+        model : Model, optional
+            In place of the model that was explained; with the same outputs.
+        classes : int array of shape (row,), optional
+            Places among the model's classes (`picked`), in place of those explained.
+
+        Raises
+        ------
+        CannotExplain
+            If the method gives something else than values for these samples and units.
+        """
+
+    def in_units(self, told: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Values of these samples as the method tells them, for each unit: (row, unit)."""
+        return told
+
+    def in_finest(self, told: np.ndarray) -> np.ndarray:
+        """Values as the method tells them, as `finest`."""
+        return told
+
+    def in_parts(self, told: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Values, or standard errors, of what the method tells apart: (row, part)."""
+        return told.reshape(len(told), -1)
 
     def again(
         self, rows: np.ndarray, *, changed: np.ndarray | None = None, seed: int | None = None
     ) -> np.ndarray:
-        """Values of the output judged, shape (row, unit), explained once more.
+        """Values of the output judged, explained once more, for each unit; as `told_again`."""
+        return self.in_units(self.told_again(rows, changed=changed, seed=seed), rows)
+
+    def told_again(
+        self, rows: np.ndarray, *, changed: np.ndarray | None = None, seed: int | None = None
+    ) -> np.ndarray:
+        """Values of the output judged, as `told`, explained once more.
 
         Parameters
         ----------
@@ -223,7 +335,7 @@ class Evidence(ABC):
             raise CannotExplain(
                 f"{self.recipe.name()} gave no attribution of these samples when it was run again"
             )
-        return self.pick(found, rows)
+        return found
 
     def once(self, key: Any, found: Callable[[], Any]) -> Any:
         """What `found` gives, asked for only the first time."""
@@ -231,9 +343,9 @@ class Evidence(ABC):
             self.known[key] = found()
         return self.known[key]
 
-    def affordable(self, runs: int, budget: int) -> np.ndarray:
+    def affordable(self, runs: int, budget: int | None) -> np.ndarray:
         """Which samples can be explained `runs` times for `budget` evaluations; at least one."""
-        most = int(budget / max(runs * self.cost, 1))
+        most = int((self.evaluations if budget is None else budget) / max(runs * self.cost, 1))
         return self.some(max(most, 1), f"{runs} more explanations of each")
 
     def some(self, most: int, why: str) -> np.ndarray:

@@ -313,6 +313,7 @@ def each_output(
             error=error[:, :, i : i + 1],
             base=None if base is None else base[:, i : i + 1],
             group=str(label),
+            known={},
         )
         for i, (column, label) in enumerate(zip(question.columns, question.labels, strict=True))
     )

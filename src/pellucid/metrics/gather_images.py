@@ -40,9 +40,11 @@ def gather_images(
     attribution = _judgeable(attribution)
     inputs = attribution.inputs or {}
     told = inputs.get("target")
+    images = Images.of(X)
+    _match_images(attribution, images)
     question = ask_images(
         model,
-        X,
+        images,
         background=background,
         target=list(told) if told is not None and target is None else target,
         scale=attribution.scale,
@@ -50,7 +52,7 @@ def gather_images(
         batch_size=batch_size,
         threads=threads,
     )
-    _match(attribution, question)
+    _match_model(attribution, question)
     recipe, unrepeatable = recipe_of(attribution, method)
     other = _other_background(attribution, question)
     place = np.arange(len(question.images))
@@ -107,6 +109,8 @@ def of_images(
         gold=None if gold is None else marked_pixels(gold, question.images)[place],
         cell=cell,
         maps=maps,
+        own=np.asarray(attribution.values)[place],
+        own_error=np.asarray(attribution.error)[place],
         segment=None if segment is None else segment[place],
     )
 
@@ -130,20 +134,20 @@ def _judgeable(attribution: Any) -> Attribution:
             got=type(attribution).__name__,
             allowed="Attribution",
         )
-    if attribution.dims not in GRIDS:
+    inside = attribution.params.get("site") if "channel" in attribution.dims else None
+    if attribution.dims not in GRIDS or inside is not None:
         raise AxisError(
             "This attribution has no value for each pixel",
-            got=f"axes {attribution.dims}",
+            got=f"axes {attribution.dims}" + (f" of the site {inside!r}" if inside else ""),
             allowed=list(GRIDS),
             fix="Evaluate the attribution as explain() returned it, of the input and not of a site",
         )
     return attribution
 
 
-def _match(attribution: Attribution, question: ImageQuestion) -> None:
-    """Raise unless these images and this model are the ones explained."""
+def _match_images(attribution: Attribution, images: Images) -> None:
+    """Raise unless these images are the ones explained."""
     fix = "Give the images that were explained, in the same order"
-    images = question.images
     if len(attribution.coords["sample"]) != len(images):
         raise InvalidData(
             "The attribution explains another number of images",
@@ -151,20 +155,26 @@ def _match(attribution: Attribution, question: ImageQuestion) -> None:
             allowed=f"{len(attribution.coords['sample'])} images",
             fix=fix,
         )
-    if attribution.values.shape[-2:] != images.values.shape[-2:]:
+    size = attribution.values.shape[1:]
+    if size != images.values.shape[-len(size) :]:
         raise InvalidData(
             "The attribution explains images of another size",
-            got=images.values.shape[-2:],
-            allowed=attribution.values.shape[-2:],
+            got=images.values.shape[-len(size) :],
+            allowed=size,
             fix=fix,
         )
-    made, model = attribution.provenance, question.model
-    if made.data_fingerprint not in (None, images.fingerprint()):
+    if attribution.provenance.data_fingerprint not in (None, images.fingerprint()):
         raise InvalidData("The attribution explains other images", got="other pixels", fix=fix)
-    if made.model_fingerprint in ("", model.fingerprint()) or attribution.output is None:
+
+
+def _match_model(attribution: Attribution, question: ImageQuestion) -> None:
+    """Raise unless this model is the one explained."""
+    made, model = attribution.provenance, question.model
+    if made.model_fingerprint in ("", model.fingerprint()):
         return
     now, then = question.output, attribution.output
-    if np.allclose(then, now, rtol=1e3 * SAME, atol=SAME * np.abs(now).max()):
+    same = {"rtol": 1e3 * SAME, "atol": SAME * np.abs(now).max()}
+    if then is not None and np.allclose(then, now, **same):
         question.note("The model is not the same object inside, but predicts the same.")
         return
     raise InvalidData(

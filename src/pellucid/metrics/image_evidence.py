@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,14 +10,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.core.attribution import Attribution
+from pellucid.core.errors import CannotExplain
 from pellucid.engine.work import slices
-from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.image_question import ImageQuestion, adapter_of
 from pellucid.metrics.evidence import Evidence
+from pellucid.models.adapter import Model
 from pellucid.perturb.imputed import noisy_linear
 from pellucid.perturb.input_baseline import baseline_of
 
 NOISE = 0.01
 """Standard deviation of the noise of ROAD's filling, as a part of the image's spread."""
+
+PLAIN = 0.1
+"""The colour that an image has most often is its background where at least such a part has it."""
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From places of samples (case,) and the pixels removed (case, row, column) to images without."""
@@ -33,6 +38,9 @@ class ImageEvidence(Evidence):
         The cell of each pixel, from 0 in each image.
     maps : array of shape (sample, row, column)
         The explanation, summed over channels.
+    own, own_error : array of shape (sample, row, column) or (sample, channel, row, column)
+        The explanation and its standard errors, as they were made. The `error` of a unit is the
+        sum of those of its pixels: the most it can be, where they err together.
     segment : int array of shape (sample, row, column) or None
         The segments that the explanation was made of, to make it again of the same.
     """
@@ -41,6 +49,9 @@ class ImageEvidence(Evidence):
     one: ClassVar[str] = "an image"
     part: ClassVar[str] = "cell"
     number: ClassVar[str] = "pixel"
+    step: ClassVar[str] = "unit of pixel value"
+    unmoved: ClassVar[str] = "an image of a single colour has no spread to be changed by"
+    evaluations: ClassVar[int] = 100_000
     ways: ClassVar[Mapping[str, str]] = {
         "mean": "the image's mean colour",
         "blur": "the image blurred",
@@ -52,6 +63,8 @@ class ImageEvidence(Evidence):
     first: ImageQuestion
     cell: np.ndarray
     maps: np.ndarray
+    own: np.ndarray
+    own_error: np.ndarray
     segment: np.ndarray | None = None
 
     @property
@@ -98,6 +111,35 @@ class ImageEvidence(Evidence):
         return self.maps
 
     @property
+    def told(self) -> np.ndarray:
+        return self.own
+
+    @property
+    def doubt(self) -> np.ndarray:
+        return self.own_error
+
+    @property
+    def unit(self) -> np.ndarray:
+        return np.ones(1)
+
+    @property
+    def own_part(self) -> str | None:
+        return None if self.segment is None else "segment"
+
+    @property
+    def foreground(self) -> np.ndarray:
+        """All pixels but those of the colour that is behind the others (`PLAIN`)."""
+        return self.once("foreground", lambda: ~_plain(self.inputs))
+
+    @property
+    def picked(self) -> np.ndarray:
+        return self.question.chosen
+
+    @property
+    def class_count(self) -> int:
+        return len(self.question.labels)
+
+    @property
     def golden(self) -> np.ndarray | None:
         if self.gold is None:
             return None
@@ -111,11 +153,14 @@ class ImageEvidence(Evidence):
             everything = np.ones((len(self), len(self.features)), dtype=bool)
             return self.without(np.arange(len(self)), everything, self.donors(1))[:, 0]
 
-        gone = self.once(("empty", next(iter(self.ways))), empty)
+        gone = self.once(("empty", next(iter(self.ways)), ()), empty)
         return float(max(np.ptp(self.output), np.abs(self.output - gone).max()))
 
     def predict(self, changed: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return self.question.predict(changed, self.question.chosen[rows])
+
+    def answers(self, changed: np.ndarray) -> np.ndarray:
+        return self.question.work.predict(self.question.scores, changed)
 
     def donors(self, most: int, way: str | None = None) -> Fill:
         """What puts images together from which pixels are gone; each way has one, not `most`."""
@@ -139,6 +184,19 @@ class ImageEvidence(Evidence):
             found[some, 0] = self.predict(given(own, gone), own)
         return found
 
+    def blanked(self, removed: np.ndarray, way: str) -> np.ndarray:
+        flat = self.cell.reshape(len(self), -1)
+        gone = np.take_along_axis(removed, flat, axis=1).reshape(self.cell.shape)
+        return self.donors(1, way)(np.arange(len(self)), gone)
+
+    def native(self, changed: np.ndarray) -> np.ndarray:
+        return self.question.images.laid(changed)
+
+    def classified(self, model: Model, changed: np.ndarray) -> np.ndarray:
+        asked = replace(self.question, model=model, scale=model.scales[0], notes=[])
+        best = asked.work.predict(asked.scores, changed).argmax(axis=1)
+        return best.astype(str) if model.classes is None else _in_words(model.classes)[best]
+
     def nudged(self, rows: np.ndarray, noise: float, *purpose: str | int) -> np.ndarray:
         """Images whose pixels have moved by `noise` standard deviations of the image."""
         values = self.inputs[rows]
@@ -155,6 +213,7 @@ class ImageEvidence(Evidence):
             chosen=self.question.chosen[rows],
             cut=None if self.segment is None else self.segment[rows],
             notes=[],
+            begun={},
         )
 
     def explained(
@@ -167,11 +226,70 @@ class ImageEvidence(Evidence):
         found = self.recipe.answer(asked, progress=False)
         if not isinstance(found, Attribution) or found.dims not in GRIDS:
             return None
-        return summed(flat(found.values), self.cell[rows], len(self.features))[:, :, None]
+        return np.asarray(found.values)
+
+    def adapted(self, model: Any) -> Model:
+        found = adapter_of(model, self.question.images)
+        found.settle(self.inputs[:2])
+        return found
+
+    def otherwise(
+        self,
+        rows: np.ndarray,
+        *,
+        model: Model | None = None,
+        classes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        asked = self.asked(rows)
+        asked.model = asked.model if model is None else model
+        asked.chosen = asked.chosen if classes is None else classes
+        return self.answered(asked)
+
+    def answered(self, asked: ImageQuestion) -> np.ndarray:
+        """What the method says to a question about some of the images, as `told`.
+
+        Raises
+        ------
+        CannotExplain
+            If it gives no value for each pixel.
+        """
+        assert self.recipe is not None
+        found = self.recipe.answer(asked, progress=False)
+        if not isinstance(found, Attribution) or found.dims not in GRIDS:
+            raise CannotExplain(f"{self.recipe.name()} gave no value for each pixel")
+        return np.asarray(found.values)
+
+    def in_units(self, told: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return summed(flat(told), self.cell[rows], len(self.features))
+
+    def in_finest(self, told: np.ndarray) -> np.ndarray:
+        return flat(told)
+
+    def in_parts(self, told: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Of segments, whose pixels err together, or of single pixels and channels."""
+        if self.segment is None:
+            return told.reshape(len(told), -1)
+        return summed(flat(told), self.segment[rows], int(self.segment.max()) + 1)
 
 
 GRIDS = ("sample", "row", "column"), ("sample", "channel", "row", "column")
 """The axes of explanations that can be judged."""
+
+
+def _in_words(classes: Sequence[Any]) -> np.ndarray:
+    return np.array([str(label) for label in classes])
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Pixels of the image's most frequent colour, where it is frequent: (sample, row, column)."""
+    found = np.zeros((len(values), *values.shape[2:]), dtype=bool)
+    for place, image in enumerate(values):
+        colours = np.ascontiguousarray(image.reshape(len(image), -1).T)
+        whole = colours.view(f"V{colours.itemsize * colours.shape[1]}")[:, 0]
+        _, each, count = np.unique(whole, return_inverse=True, return_counts=True)
+        if count.max() >= PLAIN * len(whole):
+            found[place] = (each == count.argmax()).reshape(image.shape[1:])
+    return found
 
 
 def flat(values: np.ndarray) -> np.ndarray:

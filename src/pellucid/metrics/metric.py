@@ -9,14 +9,19 @@ from typing import ClassVar
 from pellucid.core.recipe import Recipe
 from pellucid.core.scores import Score
 from pellucid.metrics.evidence import Evidence
+from pellucid.models.torch import TorchModel
 
 
 def _no_efficiency(evidence: Evidence) -> str | None:
     if evidence.base is None:
         return "the explanation has no base value to add up from"
     if evidence.recipe is not None and "efficiency" not in evidence.recipe.laws:
-        return f"{evidence.recipe.name()} does not promise that its values add up"
+        return f"{evidence.recipe.name()} does not promise that its values add up exactly"
     return None
+
+
+def _no_base(evidence: Evidence) -> str | None:
+    return None if evidence.base is not None else "the values start from no base"
 
 
 def _no_repeat(evidence: Evidence) -> str | None:
@@ -43,13 +48,26 @@ def _no_gold(evidence: Evidence) -> str | None:
     return "nothing is known to be responsible: give gold=" if evidence.gold is None else None
 
 
+def _no_network(evidence: Evidence) -> str | None:
+    if isinstance(evidence.question.model, TorchModel):
+        return None
+    return f"{evidence.question.model.name} is no network whose weights can be reached"
+
+
+def _one_class(evidence: Evidence) -> str | None:
+    return None if evidence.class_count > 1 else "there are no other classes to explain"
+
+
 LACKING: dict[str, Callable[[Evidence], str | None]] = {
     "efficiency": _no_efficiency,
+    "base": _no_base,
     "draws": _no_draws,
     "repeat": _no_repeat,
     "reference": _no_reference,
     "features": _one_feature,
     "gold": _no_gold,
+    "network": _no_network,
+    "classes": _one_class,
 }
 """For each need, the reason why some evidence does not meet it."""
 
@@ -64,9 +82,11 @@ class Metric(Recipe, ABC):
     ----------
     needs : frozenset of str
         What the evidence must bring: ``"efficiency"`` (a method whose values add up),
+        ``"base"`` (values that start from an output),
         ``"repeat"`` (a method that can be run again), ``"draws"`` (a method that samples),
         ``"reference"`` (background rows), ``"features"`` (more than one), ``"gold"`` (what people
-        hold responsible).
+        hold responsible), ``"network"`` (a `torch.nn.Module`), ``"classes"`` (with outputs of their
+        own).
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()

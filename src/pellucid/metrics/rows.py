@@ -69,12 +69,12 @@ def against_random(
     values : mapping of str to arrays of shape (sample,)
         The explanation's own under ``""``, and those of the reference rows.
     better : int
-        1 where more is better, -1 where less is.
+        1 where more is better, -1 where less is, 0 where neither proves anything: no check.
     """
     rows = []
     for group, each in values.items():
         told = row(evidence, metric, each, words, group=group or None, removal=removal)
-        if not group:
+        if not group and better:
             told = _judged(evidence, told, each, values.get(RANDOM), better)
         rows.append(told)
     return rows

@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.core.attribution import Attribution
+from pellucid.core.errors import CannotExplain
 from pellucid.data.schema import Column
 from pellucid.data.table import Table
 from pellucid.engine.work import slices
 from pellucid.explainers.question import Question
 from pellucid.maths.spread import deviations
 from pellucid.metrics.evidence import Evidence
+from pellucid.models.adapter import Model
+from pellucid.models.as_model import as_model
 
 MOVABLE = ("numeric", "date")
 """Kinds of columns that can be changed a little; categories and yes-or-no cannot."""
@@ -56,6 +59,9 @@ class TableEvidence(Evidence):
     one: ClassVar[str] = "a row"
     part: ClassVar[str] = "feature"
     number: ClassVar[str] = "number"
+    step: ClassVar[str] = "standard deviation"
+    unmoved: ClassVar[str] = "whole numbers do not change by so little"
+    evaluations: ClassVar[int] = 5_000_000
     ways: ClassVar[Mapping[str, str]] = {
         "background": "background values",
         "typical": "the most typical value of each column",
@@ -94,6 +100,22 @@ class TableEvidence(Evidence):
             seen = np.concatenate([seen, self.question.predict(known[at])])
         return float(np.ptp(seen, axis=0).max())
 
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """The standard deviation of each column, as `nudged` takes it."""
+        known = self.reference if self.has_reference else self.inputs
+        movable = [each.kind in MOVABLE for each in self.question.table.schema.values()]
+        spread = deviations(known)
+        return np.where(movable & (spread > 0), spread, np.inf)
+
+    @property
+    def told(self) -> np.ndarray:
+        return self.shares
+
+    @property
+    def doubt(self) -> np.ndarray:
+        return self.pick(self.error, np.arange(len(self)))
+
     @property
     def has_reference(self) -> bool:
         return self.question.background is not None or len(self.first.table) > 1
@@ -113,6 +135,15 @@ class TableEvidence(Evidence):
     def predict(self, changed: np.ndarray, rows: np.ndarray) -> np.ndarray:
         found = self.question.predict(changed)
         return np.take_along_axis(found, self.chosen[rows][:, None], 1)[:, 0]
+
+    def answers(self, changed: np.ndarray) -> np.ndarray:
+        asked = self.question
+        return asked.work.predict(
+            lambda codes: asked.model.predict(asked.table.native(codes), asked.scale), changed
+        )
+
+    def encoded(self, changed: np.ndarray) -> np.ndarray:
+        return self.question.encode(changed)
 
     def donors(self, most: int, way: str | None = None) -> np.ndarray:
         """Coded rows for each row judged, drawn for each anew: (sample, donor, feature)."""
@@ -151,6 +182,24 @@ class TableEvidence(Evidence):
             parts.append(self.predict(mixed.reshape(-1, codes.shape[1]), np.repeat(own, size)))
         return np.concatenate(parts).reshape(len(rows), size)
 
+    def blanked(self, removed: np.ndarray, way: str) -> np.ndarray:
+        instead = self.donors(1, way)[:, 0]
+        return np.where(removed[:, self.question.player_of], instead, self.inputs)
+
+    def native(self, changed: np.ndarray) -> Any:
+        return self.question.table.native(changed)
+
+    def classified(self, model: Model, changed: np.ndarray) -> np.ndarray:
+        sure = "probability" in model.scales
+        scale = "probability" if sure else model.scales[0]
+        scores = self.question.work.predict(
+            lambda codes: model.predict(self.native(codes), scale), changed
+        )
+        second = (scores[:, 0] > (0.5 if sure else 0.0)).astype(int)
+        best = scores.argmax(axis=1) if scores.shape[1] > 1 else second
+        known = range(scores.shape[1]) if model.classes is None else model.classes
+        return np.array([str(label) for label in known])[best]
+
     def nudged(self, rows: np.ndarray, noise: float, *purpose: str | int) -> np.ndarray:
         """Rows whose numbers have moved by `noise` standard deviations of their column."""
         codes = self.inputs[rows]
@@ -176,7 +225,58 @@ class TableEvidence(Evidence):
         shape = (len(rows), len(self.features))
         if not isinstance(found, Attribution) or found.values.shape[:2] != shape:
             return None
-        return found.values.reshape(*shape, -1)
+        return self.pick(found.values.reshape(*shape, -1), rows)
+
+    @property
+    def picked(self) -> np.ndarray:
+        asked = self.question
+        if asked.complement:
+            return np.zeros(len(self), dtype=np.intp)
+        return np.asarray(asked.columns)[self.chosen]
+
+    @property
+    def class_count(self) -> int:
+        classes = self.question.model.classes
+        return 1 if classes is None or len(classes) == 2 else len(classes)
+
+    def adapted(self, model: Any) -> Model:
+        found = as_model(model)
+        found.greet(self.question.table.native())
+        return found
+
+    def otherwise(
+        self,
+        rows: np.ndarray,
+        *,
+        model: Model | None = None,
+        classes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        known = self.question.model.classes
+        picked = self.picked[rows] if classes is None else classes
+        found = np.empty((len(rows), len(self.features)))
+        for place in np.unique(picked):
+            mine = picked == place
+            asked = repeat(
+                replace(
+                    self.first,
+                    columns=[int(place)],
+                    labels=(int(place) if known is None else known[place],),
+                    model=self.first.model if model is None else model,
+                ),
+                self.first,
+                table=self.question.table.take(rows[mine]),
+            )
+            found[mine] = self._shares_of(asked)
+        return found
+
+    def _shares_of(self, asked: Question) -> np.ndarray:
+        """Values (row, feature) of a question about one output."""
+        assert self.recipe is not None
+        made = self.recipe.answer(asked, progress=False)
+        shape = (asked.size, len(self.features))
+        if not isinstance(made, Attribution) or made.values.shape != shape:
+            raise CannotExplain(f"{self.recipe.name()} gave no value for each row and feature")
+        return np.asarray(made.values)
 
 
 def _allowed(column: Column, own: np.ndarray, moved: np.ndarray) -> np.ndarray:

@@ -21,8 +21,10 @@ class Reseeding(Metric):
     """The explanation made again with other seeds, against the same background rows.
 
     The first score is the share of the `top` most important features of a row that stay, over
-    rows and seeds. The second, ``stated_error``, is the scatter between seeds (the explanation
-    itself among them) divided by the standard error it states: 1 where that is honest.
+    rows and seeds; of images, segments that the method works with, or else cells. The second,
+    ``stated_error``, is the scatter between seeds (the explanation itself among them) divided by
+    the standard error it states: 1 where that is honest. It is taken where errors are stated, of
+    images at each pixel: the error of a cell does not follow from those of its pixels.
 
     Parameters
     ----------
@@ -36,8 +38,9 @@ class Reseeding(Metric):
         Largest scatter allowed, in stated standard errors. With four runs and errors that are
         the same in all rows, an honest error stays below 2 in all but a few cases in a
         thousand per feature; at 2 a stated 95 % interval holds 67 %.
-    budget : int
-        Most model evaluations; fewer rows are taken where the method costs more.
+    budget : int, optional
+        Most evaluations for explanations, by default 5 million for tables and 100 000 for images;
+        fewer samples are taken where the method costs more.
 
     Notes
     -----
@@ -53,25 +56,29 @@ class Reseeding(Metric):
     top: int = 3
     stay: float = 0.8
     understated: float = 2.0
-    budget: int = 5_000_000
+    budget: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "top", "budget"):
-            whole_number(name, getattr(self, name), 1)
+        whole_number("seeds", self.seeds, 1)
+        whole_number("top", self.top, 1)
+        whole_number("budget", self.budget, 1, optional=True)
         positive("stay", self.stay)
         positive("understated", self.understated)
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """Two scores: what stays of the order, and whether the stated error is honest."""
         rows = evidence.affordable(self.seeds, self.budget)
-        given = evidence.shares[rows]
         drawn = evidence.rng(self.name()).integers(0, 2**31, self.seeds)
-        others = [evidence.again(rows, seed=int(seed)) for seed in drawn]
-        error = evidence.pick(evidence.error[rows], rows)
-        runs = np.stack([given, *others])
+        told = [evidence.told_again(rows, seed=int(seed)) for seed in drawn]
+        told = [evidence.told[rows], *told]
+        error = evidence.in_parts(evidence.doubt[rows], rows)
+        runs = np.stack([evidence.in_parts(each, rows) for each in told])
+        ordered = evidence.in_units if evidence.own_part is None else evidence.in_parts
+        given, *others = [ordered(each, rows) for each in told]
         return self._order(evidence, given, others), self._error(evidence, runs, error)
 
     def _order(self, evidence: Evidence, given: np.ndarray, others: list[np.ndarray]) -> Score:
+        part = evidence.own_part or evidence.part
         top = min(self.top, given.shape[1] - 1)
         kept = np.mean([overlap(given, other, top) for other in others], axis=0)
         share = float(kept.mean())
@@ -80,7 +87,7 @@ class Reseeding(Metric):
         passed = share >= self.stay if moves else None
         text = (
             f"with another seed, {percent(share)} of the "
-            f"{counted(top, f'most important {evidence.part}')} of {evidence.one} "
+            f"{counted(top, f'most important {part}')} of {evidence.one} "
             f"stay{between(low, high, shares=True)}"
         )
         return Score(
@@ -101,7 +108,8 @@ class Reseeding(Metric):
     def _error(self, evidence: Evidence, runs: np.ndarray, error: np.ndarray) -> Score:
         scatter = float(np.sqrt(runs.var(axis=0, ddof=1).mean()))
         stated = float(np.sqrt((error**2).mean()))
-        still = scatter <= NEGLIGIBLE * evidence.spread
+        size = np.abs(runs).max() if evidence.base is None else evidence.spread
+        still = scatter <= NEGLIGIBLE * size
         ratio = 0.0 if still else scatter / stated if stated > 0 else float("inf")
         passed = ratio <= self.understated
         if still:

@@ -25,6 +25,9 @@ class SamplingError(Metric):
     whose magnitude exceeds the next one's by more than 1.96 standard errors of the difference
     (errors taken as independent). It believes the stated errors; `Reseeding` checks them.
 
+    Of images, errors are taken where they are stated: for segments, or for single pixels, which
+    nobody puts in order.
+
     Parameters
     ----------
     tolerance : float
@@ -50,16 +53,28 @@ class SamplingError(Metric):
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
         """Two scores: the relative error, and the share of the order that is certain."""
-        error = evidence.pick(evidence.error, np.arange(len(evidence)))
-        if not evidence.error.any():
+        if not evidence.doubt.any():
             return (self._exact(evidence),)
-        values = np.abs(evidence.shares)
+        every = np.arange(len(evidence))
+        error = evidence.in_parts(evidence.doubt, every)
+        values = np.abs(evidence.in_parts(evidence.told, every))
         total = values.sum(axis=1)
         relative = np.divide(error.sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
         scores = [self._relative(evidence, float(np.median(relative)))]
-        if len(evidence.features) > 1:
+        if evidence.own_part is None:
+            scores.append(self._no_order(evidence))
+        elif values.shape[1] > 1:
             scores.append(self._order(evidence, _certain(values, error, self.top)))
         return tuple(scores)
+
+    def _no_order(self, evidence: Evidence) -> Score:
+        return Score(
+            metric="certain_order",
+            group=evidence.group,
+            value=float("nan"),
+            text=f"Not measured: errors are stated for single {evidence.number}s, and what they "
+            f"make of a {evidence.part} does not follow.",
+        )
 
     def _exact(self, evidence: Evidence) -> Score:
         sure = evidence.recipe is not None
@@ -107,7 +122,7 @@ class SamplingError(Metric):
             passed=passed,
             text=sentence(text)
             if passed
-            else warned(f"{text}; {evidence.part}s next to each other may trade places"),
+            else warned(f"{text}; {evidence.own_part}s next to each other may trade places"),
         )
 
 

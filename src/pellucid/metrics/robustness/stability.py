@@ -22,20 +22,22 @@ class Stability(Metric):
 
     The rows are moved, explained with the same method and seed, and compared with the explanation
     that is judged. The value is the sum of changes of all shares relative to the sum of their
-    magnitudes. Part of it may be called for: where the prediction itself moves, the shares must.
-    The verdict is on the rest, the change of the shares minus that of the prediction.
+    magnitudes. Part of it may be called for: where the prediction itself moves, shares of it must.
+    The verdict is on the rest, the change of the shares minus that of the prediction. Gradients and
+    heat maps are no shares of the prediction, and nothing is deducted.
 
     Parameters
     ----------
     noise : float
-        Standard deviation of the noise, as a share of that of the column.
+        Standard deviation of the noise, as a share of that of the column, or of the image.
     tolerance : float
         Largest relative change allowed beyond what the prediction calls for. A fifth is small
         against what separates the first places of an order, and more than split points cause.
     top : int
-        How many features count as most important, for the sentence.
-    budget : int
-        Most model evaluations; fewer rows are taken where the method costs more.
+        How many features, or cells, count as most important, for the sentence.
+    budget : int, optional
+        Most evaluations for explanations, by default 5 million for tables and 100 000 for images;
+        fewer samples are taken where the method costs more.
 
     Notes
     -----
@@ -55,11 +57,11 @@ class Stability(Metric):
     noise: float = 0.01
     tolerance: float = 0.2
     top: int = 3
-    budget: int = 5_000_000
+    budget: int | None = None
 
     def __post_init__(self) -> None:
         whole_number("top", self.top, 1)
-        whole_number("budget", self.budget, 1)
+        whole_number("budget", self.budget, 1, optional=True)
         positive("noise", self.noise)
         positive("tolerance", self.tolerance)
 
@@ -73,7 +75,7 @@ class Stability(Metric):
         own = evidence.inputs[rows]
         moved = evidence.nudged(rows, self.noise)
         if np.array_equal(own, moved, equal_nan=True):
-            return (self.silent(evidence, "whole numbers do not change by so little"),)
+            return (self.silent(evidence, evidence.unmoved),)
         before, after = evidence.shares[rows], evidence.again(rows, changed=moved)
         change = np.abs(after - before).sum(axis=1)
         size = (np.abs(before).sum(axis=1) + np.abs(after).sum(axis=1)) / 2
@@ -102,7 +104,8 @@ class Stability(Metric):
         kept: float,
     ) -> Score:
         value = float(change.sum() / size.sum())
-        needed = float(called_for.sum() / size.sum())
+        shares = evidence.base is not None
+        needed = float(called_for.sum() / size.sum()) if shares else 0.0
         low, high = interval(
             lambda w: (w @ change) / (w @ size + np.finfo(float).tiny),
             len(change),
@@ -110,10 +113,12 @@ class Stability(Metric):
         )
         passed = value - needed <= self.tolerance
         top = counted(min(self.top, len(evidence.features)), f"most important {evidence.part}")
+        beside = f" and the prediction by {percent(needed)}" if shares else ""
         text = (
-            f"when each {evidence.number} moves by {percent(self.noise)} of its spread, the shares "
-            f"change by {percent(value)}{between(low, high, shares=True)} and the prediction by "
-            f"{percent(needed)} of their size; {percent(kept)} of the {top} stay"
+            f"when each {evidence.number} moves by {percent(self.noise)} of its spread, the "
+            f"{'shares' if shares else 'values'} change by {percent(value)}"
+            f"{between(low, high, shares=True)}{beside} of their size; {percent(kept)} of "
+            f"the {top} stay"
         )
         return Score(
             metric=self.name(),
