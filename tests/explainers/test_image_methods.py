@@ -26,10 +26,13 @@ NEEDS_BACKGROUND = {"expected_gradients", "deep_shap"}
 SEES_ATTENTION = {"attention_rollout", "attention_flow", "gradient_attention"}
 """Methods of transformers, which have tests of their own."""
 
+ANSWERS_OTHERWISE = {"tcav", "concept_sensitivity", "feature_visualisation"}
+"""Methods that speak of concepts, or make images, and give no value for each pixel: likewise."""
+
 METHODS = tuple(
     name
     for name in registry.names(choose.PACKAGE)
-    if "image" in choose.recipe_named(name).takes and name not in SEES_ATTENTION
+    if "image" in choose.recipe_named(name).takes and name not in SEES_ATTENTION | ANSWERS_OTHERWISE
 )
 NETS = {"modules": (Plain,), "functions": (Functional,)}
 X, BEHIND = pictures(3, 12), pictures(8, 12)[3:]

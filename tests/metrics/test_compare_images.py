@@ -76,6 +76,29 @@ def test_random_maps_come_last(compared: dict[str, pel.Scores], kind: str) -> No
     assert "noise" not in found["verdict"].text.split("here believe")[1].split(";")[0]
 
 
+def test_guided_backpropagation_is_exposed_by_random_weights_and_by_another_class(
+    compared: dict[str, pel.Scores],
+) -> None:
+    """Its map is one of edges (Adebayo et al. 2018, Sixt et al. 2020), and no good order tells."""
+    found = compared["hans"]
+    for metric in ("parameter_randomisation", "random_logit"):
+        told = {s.group: s.passed for s in found.sel(metric=metric)}
+        assert told["guided_backprop"] is False
+        assert told["integrated_gradients"] is True
+        assert told["lrp"] is True
+    text = found["verdict"].text
+    assert "guided_backprop hardly changes when the network is random" in text
+    assert "guided_backprop" not in text.split("here believe")[1].split(";")[0]
+
+
+def test_the_maps_of_hans_are_on_the_patch_and_those_of_honest_are_not(
+    compared: dict[str, pel.Scores],
+) -> None:
+    for name in ("integrated_gradients", "occlusion", "lrp"):
+        assert values(compared["hans"], "relevance_mass")[name] > 0.4
+        assert values(compared["honest"], "relevance_mass")[name] < 0.1
+
+
 def test_the_patch_is_gold_where_it_is_what_the_network_looks_at(
     compared: dict[str, pel.Scores],
 ) -> None:

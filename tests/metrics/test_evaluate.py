@@ -32,6 +32,10 @@ def judge(att, model=MODEL, rows=X, seed=0, **settings):
 
 def test_every_metric_is_found_in_its_folder() -> None:
     assert set(known_metrics()) == {
+        "batch_invariance", "completeness", "input_invariance", "non_sensitivity",
+        "label_randomisation", "parameter_randomisation", "random_logit", "roar",
+        "complexity", "consistency", "neighbours",
+        "irof", "plausibility", "random_subsets", "removal_curve", "road", "single_removal",
         "additivity", "agreement", "deletion", "reseeding", "sampling_error", "stability"
     }  # fmt: skip
 

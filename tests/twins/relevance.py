@@ -27,8 +27,9 @@ def contributions(rule: str, x, w, b, epsilon=1e-6, gamma=0.25, alpha=2.0, low=N
             mixed = alpha * positive - (alpha - 1) * negative
             mixed = np.where(down.sum(0) + b_down == 0, positive, mixed)
             return np.where(up.sum(0) + b_up == 0, negative, mixed)
-        if rule == "z_plus":  # Montavon et al. 2017
-            return contributions("alpha_beta", x, w, b, alpha=1.0)
+        if rule == "z_plus":  # Montavon et al. 2017, which has no bias in its denominator
+            positive, negative = up / up.sum(0), down / down.sum(0)
+            return np.where(up.sum(0) > 0, positive, np.where(total < 0, negative, 0))
         if rule == "gamma":  # Montavon et al. 2019; negative outputs in the mirror
             for_up = (z + gamma * up) / ((z + gamma * up).sum(0) + b + gamma * b_up)
             for_down = (z + gamma * down) / ((z + gamma * down).sum(0) + b + gamma * b_down)

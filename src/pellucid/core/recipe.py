@@ -20,7 +20,8 @@ class Recipe:
         Capabilities that the model must have (`Model.can`).
     laws : frozenset of str
         Axioms that the method obeys, each checked by `pellucid.testing`: ``"efficiency"``,
-        ``"dummy"``, ``"symmetry"``, ``"linearity"``.
+        ``"dummy"``, ``"symmetry"``, ``"linearity"``; and ``"completeness"``, which is efficiency up
+        to a gap that the method tells.
     exact : bool
         Whether the values carry no sampling error.
     paper : str

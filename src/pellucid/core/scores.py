@@ -47,7 +47,7 @@ class Score:
     removal : str
         How parts of the input were removed for it, where they were.
     label : str
-        The class it speaks of, where it is told for each.
+        The class, the layer or the share it speaks of, where it is told for each.
     """
 
     metric: str

@@ -9,7 +9,7 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.data.images import are_images
 from pellucid.data.schema import Schema
 from pellucid.engine.work import BATCH_ROWS
-from pellucid.explainers.image_question import ImageQuestion, ask_images
+from pellucid.explainers.image_question import ImageQuestion, Opening, ask_images
 from pellucid.explainers.question import Question, ask
 
 
@@ -29,8 +29,12 @@ def asking(
     threads: int | None = None,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
+    opening: Opening | None = None,
 ) -> Question | ImageQuestion:
-    """The question in its settled form; see `pellucid.explain` for the parameters."""
+    """The question in its settled form; see `pellucid.explain` for the parameters.
+
+    `opening` is how the method that will answer wants to have images asked about.
+    """
     common: dict[str, Any] = {
         "background": background, "target": target, "scale": scale, "seed": seed,
         "threads": threads, "max_evaluations": max_evaluations, "max_seconds": max_seconds,
@@ -50,7 +54,7 @@ def asking(
             raise InvalidSetting(
                 f"{name} is for tables", got=f"{name}= and a batch of images", fix=fix
             )
-    return ask_images(model, X, segments=segments, batch_size=batch_size, **common)
+    return ask_images(model, X, segments=segments, batch_size=batch_size, opening=opening, **common)
 
 
 def _is_one_image(model: Any, X: Any) -> bool:

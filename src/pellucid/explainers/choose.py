@@ -13,6 +13,7 @@ from pellucid.explainers.question import Question, _scale
 from pellucid.models.adapter import Model
 from pellucid.models.as_model import as_model
 from pellucid.models.callable import CallableModel
+from pellucid.models.onnx import OnnxModel
 from pellucid.models.torch import TorchModel
 
 PACKAGE = "pellucid.explainers"
@@ -74,6 +75,8 @@ def methods(model: Any, *, scale: str = "auto") -> list[dict[str, Any]]:
 
 def _may_see(model: Model) -> bool:
     """Whether a model could be one of images: a network, or a function of whatever it is given."""
+    if isinstance(model, OnnxModel):
+        return model.sees()
     return isinstance(model, (TorchModel, CallableModel))
 
 

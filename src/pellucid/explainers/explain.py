@@ -49,7 +49,8 @@ def explain(
     ----------
     model : object
         A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model, a
-        `torch.nn.Module`, or any callable from a table, or from images, to predictions.
+        `torch.nn.Module` (those of Hugging Face as they are), an ONNX graph (path, bytes or
+        session), or any callable from a table, or from images, to predictions.
     X : table of shape (sample, feature), images (sample, channel, row, column), or path
         The rows to explain: pandas, Polars, Arrow or NumPy. A path or pattern of Parquet, CSV or
         Arrow files, or an Arrow dataset or reader, is streamed to `output` in bounded memory; see
@@ -87,7 +88,8 @@ def explain(
     schema : Schema or Mapping, optional
         Corrections to the inferred kinds, units and limits of columns.
     batch_size : int, optional
-        Most rows given to the model at once; bounds memory. By default 65,536, of images 32.
+        Most rows given to the model at once; bounds memory. By default 65,536, of images 32, or
+        fewer where they are large: 13 of 224 × 224 pixels.
     threads : int, optional
         Threads for compiled kernels; by default all cores.
     max_evaluations : int, optional
@@ -145,11 +147,13 @@ def explain(
         return explain_table(
             model, X, output, method=method, progress=progress, **streamed, **asked
         )
+    named = recipe_named(method) if isinstance(method, str) else method
+    opening = named.opening() if isinstance(named, Explainer) else None
     question = asking(
         model, X, y=y, segments=segments, threads=threads, max_evaluations=max_evaluations,
-        batch_size=batch_size, **asked,
+        batch_size=batch_size, opening=opening, **asked,
     )  # fmt: skip
-    recipe = method_for(question, method, budget, tolerance)
+    recipe = method_for(question, named, budget, tolerance)
     return recipe.answer(question, progress=progress)
 
 

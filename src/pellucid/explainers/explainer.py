@@ -17,6 +17,7 @@ from pellucid.data.schema import Schema
 from pellucid.engine.progress import progress as show_progress
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.asking import asking
+from pellucid.explainers.image_question import Opening
 from pellucid.models.adapter import Model
 
 
@@ -50,9 +51,14 @@ class Explainer(Recipe, ABC):
         """Why this method cannot serve this model on this scale, or `None` if it can."""
         lacking = self.needs - model.can
         if lacking:
-            return f"it needs a model with {' and '.join(sorted(lacking))}"
+            why = f", and {model.limits}" if model.limits else ""
+            return f"it needs a model with {' and '.join(sorted(lacking))}{why}"
         if self.natural_scale and scale != model.scales[0]:
             return f"it works on the scale {model.scales[0]!r} of this model, not on {scale!r}"
+        return None
+
+    def opening(self) -> Opening | None:
+        """How images are to be asked about so that `compute` can go on from the answers."""
         return None
 
     def work(self, question: Any) -> int:
@@ -93,6 +99,7 @@ class Explainer(Recipe, ABC):
             seed=seed,
             batch_size=batch_size,
             threads=threads,
+            opening=self.opening(),
         )
         return self.answer(question, progress=progress)
 

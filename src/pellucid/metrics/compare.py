@@ -27,6 +27,9 @@ from pellucid.metrics.faithfulness.removal_curve import NUMBERS, RemovalCurve, w
 from pellucid.metrics.faithfulness.removal_curves import areas, orders_of
 from pellucid.metrics.image_evidence import ImageEvidence
 from pellucid.metrics.metric import Metric
+from pellucid.metrics.plausibility.plausibility import Plausibility
+from pellucid.metrics.randomisation.parameter_randomisation import ParameterRandomisation
+from pellucid.metrics.randomisation.random_logit import RandomLogit
 from pellucid.metrics.ranks import overlap, rounded
 from pellucid.metrics.resample import mean_interval
 from pellucid.metrics.robustness.reseeding import Reseeding
@@ -43,9 +46,16 @@ JUDGES: dict[str, tuple[Metric, ...]] = {
         Reseeding(),
         Stability(),
     ),
-    "image": (RemovalCurve(), Reseeding(), Stability()),
+    "image": (
+        RemovalCurve(),
+        Plausibility(numbers=("pointing_game", "relevance_mass", "relevance_rank")),
+        ParameterRandomisation(budget=5_000),
+        RandomLogit(budget=5_000),
+        Reseeding(budget=5_000),
+        Stability(budget=5_000),
+    ),
 }
-"""What every method is judged by."""
+"""What every method is judged by, as far as it applies."""
 
 STEPS, DONORS, ORDERS = 10, 10, 20
 """Points of a deletion curve, background rows of each row, and random orders."""

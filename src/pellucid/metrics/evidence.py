@@ -40,6 +40,8 @@ class Evidence(ABC):
         The question as it was asked when the explanation was made.
     unrepeatable : str
         Why the explanation cannot be made again; empty where it can.
+    drawn : bool
+        Whether random numbers were drawn for the explanation, as far as it is known.
     cost : float
         Model evaluations that the explanation of one sample took.
     seed : int
@@ -83,6 +85,7 @@ class Evidence(ABC):
     recipe: Explainer | None
     first: Asked
     unrepeatable: str = ""
+    drawn: bool = True
     cost: float
     seed: int
     gold: np.ndarray | None = None

@@ -104,6 +104,7 @@ def of_images(
         recipe=recipe,
         first=question,
         unrepeatable=unrepeatable,
+        drawn=attribution.seed is not None,
         cost=cost,
         seed=seed,
         gold=None if gold is None else marked_pixels(gold, question.images)[place],

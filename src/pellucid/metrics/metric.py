@@ -29,8 +29,9 @@ def _no_repeat(evidence: Evidence) -> str | None:
 
 
 def _no_draws(evidence: Evidence) -> str | None:
-    if evidence.recipe is not None and evidence.recipe.exact:
-        return f"{evidence.recipe.name()} draws no random numbers"
+    if not evidence.drawn or (evidence.recipe is not None and evidence.recipe.exact):
+        name = "the method" if evidence.recipe is None else evidence.recipe.name()
+        return f"{name} draws no random numbers"
     return None
 
 

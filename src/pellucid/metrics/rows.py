@@ -92,8 +92,9 @@ def _judged(
         return replace(told, text=f"{told.text[:-1]}; {TOO_FEW}.")
     low, high = mean_interval(ahead, evidence.rng(told.metric, told.removal, "against random"))
     passed = bool(low > 0)
-    facts = f"{told.text[:-1]}; in random order it is {number(float(np.nanmean(chance)))}"
+    said = f"{told.text[0].lower()}{told.text[1:-1]}"
+    facts = f"{said}; in random order it is {number(float(np.nanmean(chance)))}"
     if passed:
-        return replace(told, passed=True, text=f"{facts}.")
+        return replace(told, passed=True, text=sentence(facts))
     verdict = "is worse than" if high < 0 else "cannot be told from"
     return replace(told, passed=False, text=warned(f"it {verdict} random order: {facts}"))

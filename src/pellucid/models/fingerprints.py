@@ -73,14 +73,22 @@ def of_memory(parts: Sequence[np.ndarray]) -> bytes:
 
     Words of 64 bits are multiplied by odd random numbers and added up, line by line. A change of
     one word always shows, since an odd factor can be undone; of several, they cancel with a
-    chance of about 2^-63.
+    chance of about 2^-63. What is large is read where it lies, the rest is put together first.
     """
-    whole = b"".join(part.data for part in parts)
-    even = len(whole) // LINE_BYTES * LINE_BYTES
-    lines = np.frombuffer(whole, np.uint64, count=even // 8).reshape(-1, LINE_BYTES // 8)
-    sums = np.einsum("ij,j->i", lines, _factors())
     sizes = np.array([part.nbytes for part in parts])
-    return of_bytes(sizes.tobytes(), sums.tobytes(), whole[even:]).encode()
+    small = b"".join(part.data for part in parts if part.nbytes < LINE_BYTES)
+    large = [part.reshape(-1).view(np.uint8) for part in parts if part.nbytes >= LINE_BYTES]
+    found = [sizes.tobytes()]
+    for raw in (np.frombuffer(small, np.uint8), *large):
+        words = raw[: len(raw) // 8 * 8].view(np.uint64)
+        even = len(words) // len(_factors()) * len(_factors())
+        lines, rest = words[:even].reshape(-1, len(_factors())), words[even:]
+        found += [
+            np.einsum("ij,j->i", lines, _factors()).tobytes(),
+            np.einsum("j,j->", rest, _factors()[: len(rest)]).tobytes(),
+            raw[8 * len(words) :].tobytes(),
+        ]
+    return of_bytes(*found).encode()
 
 
 @cache

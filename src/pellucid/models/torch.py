@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,6 +22,15 @@ SUM_TO_ONE = 1e-3
 
 Call = Callable[["torch.Tensor"], "torch.Tensor"]
 """From inputs (sample, …) to raw scores (sample, output)."""
+
+CAN = frozenset({"predict", "gradient", "sites"})
+"""What any module can do."""
+
+Run = Callable[[Call, "torch.Tensor"], "torch.Tensor"]
+"""A way to ask a network: from it and its inputs to raw scores."""
+
+_FINGERPRINTS: WeakKeyDictionary[Any, tuple[bytes, str]] = WeakKeyDictionary()
+"""Of modules: a quick hash of their memory when the fingerprint was taken, and the fingerprint."""
 
 
 def adapt(obj: Any) -> Model:
@@ -78,11 +88,12 @@ class TorchModel(Model):
         self._returns = returns
         self._become(returns or ("logit" if self.classes else "raw"))
         self._settled = False
-        self._in_place = False
+        self._tried: np.ndarray | None = None
+        self._in_place: bool | None = None
 
     @property
     def can(self) -> frozenset[str]:
-        found = {"predict", "gradient", "sites"}
+        found = {"predict", "gradient"} if _is_compiled(self.module) else CAN
         return frozenset(found | {"proba"} if self.task == "classification" else found)
 
     @property
@@ -94,13 +105,25 @@ class TorchModel(Model):
         return None
 
     def fingerprint(self) -> str:
-        said = [(name, str(tuple(each.shape))) for name, each in self.module.state_dict().items()]
-        held = [
-            each.detach().cpu().contiguous().reshape(-1).view(_bytes()).numpy().tobytes()
-            for each in self.module.state_dict().values()
-            if each.numel()
-        ]
-        return fingerprints.of_bytes(repr((self.module, said)).encode(), *held)
+        """See `Model.fingerprint`; taken anew only where the memory of the weights has changed."""
+        state = self.module.state_dict()
+        said = repr((self.module, [(name, str(tuple(x.shape))) for name, x in state.items()]))
+        held = [_in_memory(each) for each in state.values() if each.numel()]
+        memory = fingerprints.of_memory(held) + said.encode()
+        known = _FINGERPRINTS.get(self.module)
+        if known is None or known[0] != memory:
+            parts = (each.reshape(-1).view(np.uint8).data for each in held)
+            known = memory, fingerprints.of_bytes(said.encode(), *parts)
+            _FINGERPRINTS[self.module] = known
+        return known[1]
+
+    def around(self, module: Any) -> TorchModel:
+        """Another module as this kind of model: with the same classes, and the same outputs."""
+        returns = self._returns_now if self._settled else self._returns
+        found = TorchModel(module, classes=self.classes, returns=returns)
+        found.name, found._settled = self.name, self._settled
+        found._tried, found._in_place = self._tried, self._in_place
+        return found
 
     def greet(self, X: Any) -> tuple[str, ...]:
         self.settle(self._values(X)[:2])
@@ -112,10 +135,32 @@ class TorchModel(Model):
             return
         import torch
 
-        with self.still() as call, torch.no_grad():
-            raw = self._ask(call, self.tensor(values)).double().cpu().numpy()
-        self._settle_in_place(values, raw)
-        self._settled, outputs = True, raw.shape[1]
+        with self.still(as_it_is=True) as call, torch.no_grad():
+            self._learn(values, self._ask(call, self.tensor(values)))
+
+    def begin(self, values: np.ndarray, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+        """The first forward pass, made in a way of one's own, which also settles the model.
+
+        Returns
+        -------
+        inputs : tensor of shape (sample, …)
+            A leaf of the graph.
+        raw : tensor of shape (sample, output)
+            What `run` gave for them, with the graph behind it.
+        """
+        import torch
+
+        x = self.tensor(values).requires_grad_(True)
+        with self.still(as_it_is=True) as call, torch.enable_grad():
+            raw = self._ask(run, call, x)
+        self._learn(values, raw.detach())
+        return x, raw
+
+    def _learn(self, values: np.ndarray, answer: torch.Tensor) -> None:
+        if self._settled:
+            return
+        raw = answer.double().cpu().numpy()
+        self._settled, self._tried, outputs = True, values[:2].copy(), raw.shape[1]
         if self._returns is not None:
             return
         sums = (raw >= 0).all() and np.abs(raw.sum(axis=1) - 1).max() <= SUM_TO_ONE
@@ -125,16 +170,21 @@ class TorchModel(Model):
             self.classes = tuple(range(outputs))
         self._become("raw" if outputs == 1 else "probability" if sums else "logit")
 
-    def _settle_in_place(self, values: np.ndarray, raw: np.ndarray) -> None:
+    def _counts_on_in_place(self) -> bool:
         """Whether the module counts on activations that work in place, as in ``self.relu(x)``."""
+        if self._in_place is None:
+            if self._tried is None or not any(map(_works_in_place, self.module.modules())):
+                return False
+            own, other = (self._tried_out(in_place) for in_place in (True, False))
+            self._in_place = not np.array_equal(own, other, equal_nan=True)
+        return self._in_place
+
+    def _tried_out(self, in_place: bool) -> np.ndarray:
         import torch
 
-        if not any(map(_works_in_place, self.module.modules())):
-            return
-        self._in_place = True
-        with self.still() as call, torch.no_grad():
-            own = self._ask(call, self.tensor(values)).double().cpu().numpy()
-        self._in_place = not np.array_equal(own, raw, equal_nan=True)
+        assert self._tried is not None
+        with self._held(in_place) as call, torch.no_grad():
+            return self._ask(call, self.tensor(self._tried)).double().cpu().numpy()
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
         values = self._values(X)
@@ -150,14 +200,23 @@ class TorchModel(Model):
         import torch
 
         self.settle(values[:2])
-        with self.still() as call, torch.no_grad():
-            raw = self._ask(call, self.tensor(values))
-            return self._finish(self.on(raw, scale).double().cpu().numpy(), len(values))
+        with self.still(as_it_is=True) as call, torch.no_grad():
+            return self.scored(self._ask(call, self.tensor(values)), scale)
+
+    def scored(self, raw: torch.Tensor, scale: str) -> np.ndarray:
+        """Raw scores on a scale, as `scores` gives them.
+
+        Raises
+        ------
+        CannotExplain
+            If some are not finite.
+        """
+        return self._finish(self.on(raw, scale).double().cpu().numpy(), len(raw))
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         import torch
 
-        with self.still() as call, torch.no_grad():
+        with self.still(as_it_is=True) as call, torch.no_grad():
             found = self.told(call(self.tensor(X)), scale)
         return found.double().cpu().numpy()
 
@@ -177,36 +236,49 @@ class TorchModel(Model):
         return made.float() if first is None else made.to(first.device, first.dtype)
 
     @contextmanager
-    def still(self) -> Iterator[Call]:
+    def still(self, *, as_it_is: bool = False) -> Iterator[Call]:
         """The module as a function of one tensor, held still; as it was, afterwards.
+
+        Parameters
+        ----------
+        as_it_is : bool
+            Whether activations may go on working in place: then the answer is the module's own
+            without a proof, but what was seen inside of it may have been overwritten since.
 
         Yields
         ------
         callable
             From a tensor (sample, …) to raw scores (sample, output).
         """
+        with self._held(as_it_is or self._counts_on_in_place()) as call:
+            yield call
+
+    @contextmanager
+    def _held(self, in_place: bool) -> Iterator[Call]:
         modules = list(self.module.modules())
-        training = [each.training for each in modules]
-        wanted = [(p, p.requires_grad) for p in self.module.parameters()]
-        placed = [] if self._in_place else [m for m in modules if _works_in_place(m)]
-        hooks = [(each, _hooks(each)) for each in modules]
+        training = [each for each in modules if each.training]
+        parameters = (p for each in modules for p in each._parameters.values() if p is not None)
+        wanted = [p for p in parameters if p.requires_grad]
+        placed = [] if in_place else [m for m in modules if _works_in_place(m)]
+        hooks = {key: set(held) for key, held in _hooks(modules) if held}
         try:
-            for each in modules:
+            for each in training:
                 each.training = False
-            for parameter, _ in wanted:
+            for parameter in wanted:
                 parameter.requires_grad_(False)
             for each in placed:
                 each.inplace = False
             yield self.scores_of
         finally:
-            for each, mode in zip(modules, training, strict=True):
-                each.training = mode
-            for parameter, grad in wanted:
-                parameter.requires_grad_(grad)
+            for each in training:
+                each.training = True
+            for parameter in wanted:
+                parameter.requires_grad_(True)
             for each in placed:
                 each.inplace = True
-            for each, known in hooks:
-                _unhook(each, known)
+            for key, held in _hooks(modules):
+                for new in set(held) - hooks.get(key, set()):
+                    del held[new]
 
     def on(self, raw: torch.Tensor, scale: str) -> torch.Tensor:
         """Raw scores on a scale, (sample, output)."""
@@ -278,14 +350,24 @@ def _labels(module: Any) -> tuple[Any, ...] | None:
     return tuple(named[i] for i in sorted(named)) if isinstance(named, dict) and named else None
 
 
-def _bytes() -> Any:
+def _in_memory(x: torch.Tensor) -> np.ndarray:
+    """The numbers of a tensor; those that numpy does not know, as bytes."""
     import torch
 
-    return torch.uint8
+    if x.dtype == torch.bfloat16:
+        x = x.contiguous().view(-1).view(torch.uint8)
+    return np.ascontiguousarray((x if x.is_cpu else x.cpu()).numpy())
+
+
+def _is_compiled(part: Any) -> bool:
+    """Whether this is TorchScript, into which nothing looks and whose settings are fixed."""
+    import torch
+
+    return isinstance(part, torch.jit.ScriptModule)
 
 
 def _works_in_place(part: Any) -> bool:
-    return getattr(part, "inplace", False) is True
+    return getattr(part, "inplace", False) is True and not _is_compiled(part)
 
 
 HOOKS = (
@@ -293,13 +375,8 @@ HOOKS = (
 )  # fmt: skip
 
 
-def _hooks(module: Any) -> dict[str, set[int]]:
-    return {name: set(getattr(module, name)) for name in HOOKS}
-
-
-def _unhook(module: Any, known: dict[str, set[int]]) -> None:
-    """Take away the hooks that came since."""
-    for name, keys in known.items():
-        held = getattr(module, name)
-        for key in [key for key in held if key not in keys]:
-            del held[key]
+def _hooks(modules: list[Any]) -> Iterator[tuple[tuple[int, str], dict[int, Any]]]:
+    """What is hooked on each module, by which and where; those that came since are taken away."""
+    for place, module in enumerate(modules):
+        for name in HOOKS:
+            yield (place, name), getattr(module, name)

@@ -118,6 +118,26 @@ def test_biases_absorb_what_is_missing() -> None:
         assert set(way.absorbed) == {"conv2d", "linear"}
 
 
+def test_biases_take_no_part_in_z_plus_and_absorb_with_alpha_1() -> None:
+    torch.manual_seed(6)
+    net = made(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3, bias=False),
+    )  # fmt: skip
+    x, pick = images(3).abs(), torch.tensor([0, 1, 2])
+    found, score = relevance(net, x, pick, Propagation(COMPOSITES["z_plus"]))
+    torch.testing.assert_close(found.sum((1, 2, 3)), score, rtol=1e-12, atol=1e-14)
+    with_bias = replace(COMPOSITES["alpha_beta"], alpha=1)
+    lossy, _ = relevance(net, x, pick, Propagation(with_bias))
+    assert ((lossy.sum((1, 2, 3)) / score - 1).abs() > 0.01).all()
+    for part in net:
+        if isinstance(part, nn.Conv2d):
+            part.bias.zero_()
+    found, _ = relevance(net, x, pick, Propagation(COMPOSITES["z_plus"]))
+    same, _ = relevance(net, x, pick, Propagation(with_bias))
+    torch.testing.assert_close(found, same, rtol=1e-12, atol=1e-14)
+
+
 def test_the_basic_rule_is_input_times_gradient_where_all_is_relu() -> None:
     torch.manual_seed(4)
     net, x = made(Bare()), images(3, side=8)
@@ -144,7 +164,7 @@ def test_a_sample_alone_gets_what_it_gets_among_others() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rule"),
-    [("epsilon", EpsilonRule), ("z_plus", Alpha1_Beta0_Rule), ("gamma", GammaRule)],
+    [("epsilon", EpsilonRule), ("alpha_beta", Alpha1_Beta0_Rule), ("gamma", GammaRule)],
 )
 def test_captum_agrees_on_the_networks_it_supports(name: str, rule: type) -> None:
     torch.manual_seed(0)
@@ -154,11 +174,11 @@ def test_captum_agrees_on_the_networks_it_supports(name: str, rule: type) -> Non
     )  # fmt: skip
     for part in net:
         if isinstance(part, nn.Conv2d):
-            # captum's z+ counts negative biases as positive, its γ favours weights but no bias
+            # captum's α1β0 counts negative biases as positive, its γ favours weights but no bias
             part.bias.zero_() if name == "gamma" else part.bias.abs_()
     x = images(3).abs()  # and leave out products of two negative numbers
     scores = net(x).flatten(1)
-    how = replace(COMPOSITES[name], epsilon=1e-9)
+    how = replace(COMPOSITES[name], epsilon=1e-9, alpha=1)
     found, _ = relevance(lambda x: net(x).flatten(1), x, scores.argmax(1), Propagation(how))
     assert (scores.amax(1) > 0).all()  # captum's γ rule is not meant for negative outputs
     for i, pick in enumerate(scores.argmax(1)):

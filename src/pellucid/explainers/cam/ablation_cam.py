@@ -11,6 +11,7 @@ from pellucid.engine.work import slices
 from pellucid.explainers.cam.activation_map import ActivationMap, summed
 from pellucid.explainers.cam.restart import Diverged, Restart
 from pellucid.explainers.cam.tap import Tap
+from pellucid.explainers.image_question import Opening
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,10 @@ class AblationCAM(ActivationMap):
 
     paper: ClassVar[str] = "doi:10.1109/WACV45572.2020.9093360"
     cost: ClassVar[str] = "channels × images, of the layers behind the site"
+
+    def opening(self) -> Opening | None:
+        """None: what is recalled must not be overwritten, so that nothing may work in place."""
+        return None
 
     def map(self, tap: Tap) -> torch.Tensor:
         import torch

@@ -11,11 +11,13 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.cam.grids import upsampled
-from pellucid.explainers.cam.site import find_site
+from pellucid.explainers.cam.opened import opening
+from pellucid.explainers.cam.site import find_site, site_seen
 from pellucid.explainers.cam.tap import Tap
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.gradient.differentiable import Network, differentiable
 from pellucid.explainers.gradient.settings import checked_site
+from pellucid.explainers.image_question import Opening
 
 if TYPE_CHECKING:
     import torch
@@ -42,10 +44,16 @@ class ActivationMap(Explainer):
     def __post_init__(self) -> None:
         checked_site(self.site)
 
+    def opening(self) -> Opening | None:
+        return opening(self.site)
+
     def compute(self, question: Asked) -> Attribution:
         door = differentiable(question)
-        with door.model.still() as call:
-            site = find_site(door, lambda x, of=None: call(x), self.site)
+        begun = door.begun.get(0)
+        site = None if begun is None else site_seen(door, begun.seen, self.site)
+        if site is None:
+            with door.model.still() as call:
+                site = find_site(door, lambda x, of=None: call(x), self.site)
         question.note(site.told())
 
         def explain(

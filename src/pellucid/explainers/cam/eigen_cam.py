@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from pellucid.core.errors import CannotExplain
 from pellucid.explainers.cam.activation_map import ActivationMap
 from pellucid.explainers.cam.tap import Tap
 
@@ -39,8 +40,16 @@ class EigenCAM(ActivationMap):
     cost: ClassVar[str] = "rows forwarded as far as the site + 1"
 
     def map(self, tap: Tap) -> torch.Tensor:
+        import torch
+
         tap.door.question.note("EigenCAM does not look at the class: its map is that of any class.")
-        return first_component(tap.maps())
+        maps = tap.maps()
+        if not torch.isfinite(maps).all():
+            raise CannotExplain(
+                f"The activation at {tap.site.address!r} is not finite",
+                fix="Look for divisions by zero, or roots of zero, before that site",
+            )
+        return first_component(maps)
 
 
 def first_component(maps: torch.Tensor) -> torch.Tensor:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.core.errors import CannotExplain
 from pellucid.explainers.cam.grids import Grid, token_grid
@@ -73,38 +73,65 @@ class Site:
         return words + "."
 
 
+class Output(NamedTuple):
+    """What one call of a module returned.
+
+    Parameters
+    ----------
+    address : str
+    module : torch.nn.Module
+    shape : tuple of int
+    pooled : bool
+        Whether it comes from a module that pools, as it is.
+    tensor : tensor or None
+        Itself, where it was kept.
+    """
+
+    address: str
+    module: Any
+    shape: tuple[int, ...]
+    pooled: bool
+    tensor: torch.Tensor | None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """What modules returned for one sample, in the order in which they finished."""
+    """What modules returned for some samples, in the order in which they finished."""
 
-    outputs: list[tuple[str, Any, torch.Tensor]]
+    outputs: list[Output]
     score: torch.Tensor | None
     image: Grid
+    samples: int = 1
+
+    @property
+    def lengths(self) -> set[int]:
+        """How many tokens there are."""
+        return {out.shape[1] for out in self.outputs if len(out.shape) == 3}
 
     @property
     def maps(self) -> list[Grid]:
         """The sizes of all maps that are no tables of tokens by tokens."""
-        lengths = {out.shape[1] for _, _, out in self.outputs if out.ndim == 3}
-        shapes = [out.shape[2:] for _, _, out in self.outputs if out.ndim == 4]
+        lengths = self.lengths
+        shapes = [out.shape[2:] for out in self.outputs if len(out.shape) == 4]
         return [(r, c) for r, c in shapes if r not in lengths and min(r, c) > 1]
 
     def read(self, address: str) -> Site | None:
         """A module as a site, if its output lies on the image."""
-        of_it = [(module, out) for name, module, out in self.outputs if name == address]
+        of_it = [out for out in self.outputs if out.address == address]
         if not of_it:
             return None
-        module, output = of_it[-1]
-        lies = self._lies(tuple(output.shape))
+        lies = self._lies(of_it[-1].shape)
         if lies is None:
             return None
         axis, grid, extra = lies
         return Site(
-            address=address, module=module, calls=len(of_it), axis=axis, grid=grid, extra=extra
-        )
+            address=address, module=of_it[-1].module, calls=len(of_it), axis=axis, grid=grid,
+            extra=extra,
+        )  # fmt: skip
 
     def _lies(self, shape: tuple[int, ...]) -> tuple[int, Grid, int] | None:
         """The axis of channels, the grid, and the tokens before it."""
-        if shape[0] != 1:
+        if shape[:1] != (self.samples,):
             return None
         if len(shape) == 3:
             found = token_grid(shape[1], self.image, self.maps)
@@ -113,9 +140,7 @@ class Seen:
             return None
         first, last = shape[2:4], shape[1:3]
         convolved = {
-            tuple(out.shape[2:])
-            for _, module, out in self.outputs
-            if type(module).__module__ == CONVOLUTION
+            out.shape[2:] for out in self.outputs if type(out.module).__module__ == CONVOLUTION
         }
         fits = self._misfit(last) + CLEARLY < self._misfit(first)
         if fits or (last in convolved and first not in convolved and self._misfit(last) < CLEARLY):
@@ -127,11 +152,14 @@ class Seen:
         return abs(math.log(self.image[0] * grid[1] / (self.image[1] * grid[0])))
 
 
-def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
+def find_site(
+    door: Differentiable, call: Network, address: str | None, seen: Seen | None = None
+) -> Site:
     """The site at an address; without one, the last that lies on the image before it is pooled.
 
     Of tokens it is the last whose patches the score still depends on: behind the last attention
-    a network often reads its class token alone. Costs one evaluation, and of transformers another.
+    a network often reads its class token alone. Costs one evaluation where nothing was `seen`, and
+    of transformers another.
 
     Raises
     ------
@@ -140,14 +168,18 @@ def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
     CannotExplain
         If its output does not lie on the image, or no module's does.
     """
-    if address is not None:
-        door.model.site(address)
-    seen = look(door, call)
+    seen = look(door, call) if seen is None else seen
+    return site_seen(door, seen, address) or _last(door, look(door, call, slopes=True))
+
+
+def site_seen(door: Differentiable, seen: Seen, address: str | None) -> Site | None:
+    """As `find_site`, without asking the network; `None` where its gradients must be looked at."""
     if address is None:
-        return _last(door, call, seen)
+        return _last(door, seen) if seen.score is not None or not seen.lengths else None
+    door.model.site(address)
     site = seen.read(address)
     if site is None:
-        shapes = [tuple(out.shape) for name, _, out in seen.outputs if name == address]
+        shapes = [out.shape for out in seen.outputs if out.address == address]
         raise CannotExplain(
             f"The output of {address!r} does not lie on the image",
             got=f"{shapes[-1]} for one sample" if shapes else "no tensor, or it is never called",
@@ -158,20 +190,16 @@ def find_site(door: Differentiable, call: Network, address: str | None) -> Site:
     return site
 
 
-def _last(door: Differentiable, call: Network, seen: Seen) -> Site:
-    pooled = {id(out) for _, module, out in seen.outputs if type(module).__module__ == POOLING}
-    modules = dict(door.model.module.named_modules())
-    for address, module, output in reversed(seen.outputs):
-        if id(output) in pooled or _in_attention(address, modules):
+def _last(door: Differentiable, seen: Seen) -> Site:
+    for out in reversed(seen.outputs):
+        if out.pooled or _in_attention(out.address, door.model.module):
             continue
-        if type(module).__name__ in ("Flatten", "Unflatten") or _is_table(seen, output):
+        if type(out.module).__name__ in ("Flatten", "Unflatten") or _is_table(seen, out):
             continue
-        site = seen.read(address)
+        site = seen.read(out.address)
         if site is None or min(site.grid) < 2:
             continue
-        if site.tokens and seen.score is None:
-            return _last(door, call, look(door, call, slopes=True))
-        if not site.tokens or _is_read(seen.score, output, site):
+        if not site.tokens or _is_read(seen.score, out.tensor, site):
             return site
     raise CannotExplain(
         f"{door.model.name} has no activation that lies on the image",
@@ -180,24 +208,26 @@ def _last(door: Differentiable, call: Network, seen: Seen) -> Site:
     )
 
 
-def _is_table(seen: Seen, output: torch.Tensor) -> bool:
+def _is_table(seen: Seen, out: Output) -> bool:
     """Whether this is (sample, head, token, …), inside an attention."""
-    lengths = {out.shape[1] for _, _, out in seen.outputs if out.ndim == 3}
-    return output.ndim == 4 and output.shape[2] in lengths
+    return len(out.shape) == 4 and out.shape[2] in seen.lengths
 
 
-def _in_attention(address: str, modules: dict[str, Any]) -> bool:
-    parts = address.split(".")
-    above = (".".join(parts[:depth]) for depth in range(1, len(parts)))
-    names = [f"{name} {type(modules[name]).__name__}".lower() for name in above]
-    return any("attention" in name or "attn" in name for name in names)
+def _in_attention(address: str, module: Any) -> bool:
+    above = address.split(".")[:-1]
+    for part in above:
+        module = getattr(module, part)
+        name = f"{part} {type(module).__name__}".lower()
+        if "attention" in name or "attn" in name:
+            return True
+    return False
 
 
-def _is_read(score: torch.Tensor | None, output: torch.Tensor, site: Site) -> bool:
+def _is_read(score: torch.Tensor | None, output: torch.Tensor | None, site: Site) -> bool:
     """Whether the score depends on the patches of an output."""
     import torch
 
-    if score is None or not (score.requires_grad and output.requires_grad):
+    if score is None or output is None or not (score.requires_grad and output.requires_grad):
         return False
     (found,) = torch.autograd.grad(score.sum(), output, retain_graph=True, allow_unused=True)
     return found is not None and bool(site.maps(found).any())
@@ -210,23 +240,37 @@ def look(door: Differentiable, call: Network, *, slopes: bool = False) -> Seen:
     """
     import torch
 
-    outputs: list[tuple[str, Any, torch.Tensor]] = []
-    with listening(door.model.module, outputs), torch.set_grad_enabled(slopes):
+    outputs: list[Output] = []
+    with listening(door.model.module, outputs, kept=slopes), torch.set_grad_enabled(slopes):
         x = door.model.tensor(door.values[:1]).requires_grad_(slopes).clone()
         score = door.score(call, x, door.picks[0][:1])
     rows, columns = door.values.shape[-2:]
     return Seen(outputs=outputs, score=score if slopes else None, image=(rows, columns))
 
 
+Change = Callable[[Output, "torch.Tensor"], "torch.Tensor"]
+"""From what a module returned, and its tensor, to the one that the network goes on with."""
+
+
 @contextmanager
-def listening(module: Any, outputs: list[tuple[str, Any, torch.Tensor]]) -> Iterator[None]:
+def listening(
+    module: Any, outputs: list[Output], *, kept: bool = False, change: Change | None = None
+) -> Iterator[None]:
     """Write down what each part of a module returns, in the order in which they finish."""
+    pooled: dict[int, torch.Tensor] = {}  # held, so that no other takes their place in memory
 
     def heard(address: str) -> Any:
-        def hook(part: Any, inputs: Any, output: Any) -> None:
+        def hook(part: Any, inputs: Any, output: Any) -> Any:
             found = first_tensor(output)
-            if found is not None:
-                outputs.append((address, part, found))
+            if found is None:
+                return None
+            pools = type(part).__module__ == POOLING or id(found) in pooled
+            if pools:
+                pooled[id(found)] = found
+            out = Output(address, part, tuple(found.shape), pools, found if kept else None)
+            outputs.append(out)
+            other = found if change is None else change(out, found)
+            return None if other is found else with_first(output, other)
 
         return hook
 

@@ -46,6 +46,13 @@ class Tap:
     places: slice
 
     @property
+    def begun(self) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Raw scores of this batch and the leaf at the site, if they came with the question."""
+        known = self.door.begun.get(self.places.start)
+        leaf = None if known is None else known.seen.leaf(self.site.address)
+        return None if known is None or leaf is None else (known.raw, leaf)
+
+    @property
     def whole(self) -> np.ndarray:
         """The output explained of each image, (sample,)."""
         question = self.door.question
@@ -64,21 +71,15 @@ class Tap:
         """
         import torch
 
-        leaves: list[torch.Tensor] = []
-
-        def watched(activation: torch.Tensor) -> torch.Tensor:
-            leaves.append(activation.detach().clone().requires_grad_(True))
-            return leaves[-1].clone()
-
-        with changed(self.site, watched), torch.enable_grad():
-            score = self.door.score(self.call, self.x, self.pick)
-            if not score.requires_grad:
-                raise self._apart("a score without a gradient")
-            (found,) = torch.autograd.grad(score.sum(), leaves[-1], allow_unused=True)
+        score, activation, leaf = self._scored()
+        if not score.requires_grad:
+            raise self._apart("a score without a gradient")
+        (found,) = torch.autograd.grad(score.sum(), leaf, allow_unused=True)
         if found is None:
             raise self._apart("a score that does not use it")
-        maps, slopes = self.site.maps(leaves[-1].detach()), self.site.maps(found)
-        if not torch.isfinite(slopes).all():
+        maps, slopes = self.site.maps(activation), self.site.maps(found)
+        finite = torch.isfinite(slopes.sum())  # quick, but a sum may overflow
+        if not (finite or torch.isfinite(slopes).all()):
             raise CannotExplain(
                 f"The gradient at {self.site.address!r} is not finite",
                 fix="Look for divisions by zero, or roots of zero, behind that site",
@@ -86,10 +87,30 @@ class Tap:
         self._refuse_unread(slopes)
         return maps, slopes
 
+    def _scored(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The output explained, (sample,), the activation, and the leaf that stands for it."""
+        import torch
+
+        with torch.enable_grad():
+            if self.begun is not None:
+                raw, leaf = self.begun
+                return self.door.picked(raw, self.pick), leaf.detach(), leaf
+            leaves: list[torch.Tensor] = []
+
+            def watched(activation: torch.Tensor) -> torch.Tensor:
+                leaves.append(activation.detach().clone().requires_grad_(True))
+                return leaves[-1].clone()
+
+            with changed(self.site, watched):
+                score = self.door.score(self.call, self.x, self.pick)
+        return score, leaves[-1].detach(), leaves[-1]
+
     def activation(self) -> torch.Tensor:
         """The activation as the module returns it; the network is stopped there."""
         import torch
 
+        if self.begun is not None:
+            return self.begun[1].detach()
         self.door.question.work.spend(len(self.x))
         with torch.no_grad():
             return stopped(self.call, self.site, self.x)

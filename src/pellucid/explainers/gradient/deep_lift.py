@@ -67,7 +67,7 @@ class DeepLIFT(Explainer):
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
-    laws: ClassVar[frozenset[str]] = frozenset({"dummy"})
+    laws: ClassVar[frozenset[str]] = frozenset({"completeness", "dummy"})
     exact: ClassVar[bool] = True
     paper: ClassVar[str] = "arXiv:1704.02685"
     cost: ClassVar[str] = "2 per sample"

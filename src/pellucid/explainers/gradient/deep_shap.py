@@ -51,7 +51,7 @@ class DeepSHAP(Explainer):
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
-    laws: ClassVar[frozenset[str]] = frozenset({"dummy"})
+    laws: ClassVar[frozenset[str]] = frozenset({"completeness", "dummy"})
     paper: ClassVar[str] = "arXiv:1705.07874"
     cost: ClassVar[str] = "2 per sample and background sample"
 

@@ -50,7 +50,7 @@ class ExpectedGradients(Explainer):
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
-    laws: ClassVar[frozenset[str]] = frozenset({"dummy", "linearity"})
+    laws: ClassVar[frozenset[str]] = frozenset({"completeness", "dummy", "linearity"})
     paper: ClassVar[str] = "doi:10.1038/s42256-021-00343-w"
     cost: ClassVar[str] = "draws per sample"
 
@@ -93,7 +93,7 @@ class ExpectedGradients(Explainer):
             spread = (total[1] / self.draws - mean**2).clamp_min(0) / (self.draws - 1)
             return torch.stack([mean, spread.sqrt()], dim=1)
 
-        both = door.each(mean_and_error)
+        both = door.each(mean_and_error, often=True)
         scores = _scores(door, known)
         base = [scores[whose][:, pick].mean(axis=0) for pick in door.picks]
         return door.attribution(

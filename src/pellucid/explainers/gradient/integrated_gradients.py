@@ -66,7 +66,7 @@ class IntegratedGradients(Explainer):
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     takes: ClassVar[frozenset[str]] = frozenset({"table", "image"})
-    laws: ClassVar[frozenset[str]] = frozenset({"dummy", "linearity"})
+    laws: ClassVar[frozenset[str]] = frozenset({"completeness", "dummy", "linearity"})
     paper: ClassVar[str] = "arXiv:1703.01365"
     cost: ClassVar[str] = "9 to budget, per sample"
 
@@ -99,7 +99,7 @@ class IntegratedGradients(Explainer):
             wide = base.reshape(-1, *[1] * (x.ndim - 1)).expand_as(values)
             return torch.stack([values, error, wide], dim=1)
 
-        found = door.each(whole)
+        found = door.each(whole, often=True)
         if unfinished:
             question.note(
                 f"{len(unfinished)} of {question.size} samples are not done after {self.budget} "

@@ -8,8 +8,9 @@ from typing import ClassVar
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import differentiable
+from pellucid.explainers.gradient.differentiable import AT_THE_INPUTS, differentiable
 from pellucid.explainers.gradient.settings import checked_site, yes_or_no
+from pellucid.explainers.image_question import Opening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,9 @@ class Saliency(Explainer):
     def __post_init__(self) -> None:
         yes_or_no("absolute", self.absolute)
         checked_site(self.site)
+
+    def opening(self) -> Opening | None:
+        return AT_THE_INPUTS if self.site is None else None
 
     def compute(self, question: Asked) -> Attribution:
         door = differentiable(question, self.site)

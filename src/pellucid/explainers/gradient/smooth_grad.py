@@ -78,5 +78,5 @@ class SmoothGrad(Explainer):
             spread = (total[1] / self.draws - mean**2).clamp_min(0) / (self.draws - 1)
             return torch.stack([mean, spread.sqrt()], dim=1)
 
-        both = door.each(mean_and_error)
+        both = door.each(mean_and_error, often=True)
         return door.attribution([b[:, 0] for b in both], error=[b[:, 1] for b in both])

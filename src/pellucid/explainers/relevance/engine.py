@@ -199,16 +199,19 @@ class Propagation:
         """An operation without a rule: harmless as long as no relevance arrives there."""
         import torch
 
-        error = self.no_rule(f"the operation {met.name!r}")
         if met.in_place:
-            raise error
+            raise self.no_rule(f"the operation {met.name!r}")
         found = met.run()
         several = isinstance(found, (tuple, list))
+        parts = list(found) if several else [found]
+        if not any(isinstance(each, torch.Tensor) and each.requires_grad for each in parts):
+            return found
+        error = self.no_rule(f"the operation {met.name!r}")
         made = [
             mark(nodes.refused(each, error), Tag())
             if isinstance(each, torch.Tensor) and each.requires_grad
             else each
-            for each in (found if several else [found])
+            for each in parts
         ]
         return type(found)(made) if several else made[0]
 

@@ -17,6 +17,7 @@ from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
 from pellucid.explainers.gradient.settings import checked_site, yes_or_no
+from pellucid.explainers.image_question import Opening
 from pellucid.explainers.relevance.composites import COMPOSITES, Composite
 from pellucid.explainers.relevance.engine import Propagation
 from pellucid.explainers.relevance.rules import RULES
@@ -24,6 +25,8 @@ from pellucid.explainers.settings import positive
 
 if TYPE_CHECKING:
     import torch
+
+    from pellucid.models.torch import Call, TorchModel
 
 NAMED = 5
 """How many kinds of layers a note names."""
@@ -63,7 +66,11 @@ class LRP(Explainer):
     -----
     Relevance is conserved but for what constants, such as biases, and stabilisers absorb:
     `Attribution.base` is 0 and `Attribution.gap` is what was absorbed, for each sample; a note
-    names the layers where. It is 0 for networks of ReLU without biases, with every rule.
+    names the layers where. It is 0 for networks of ReLU without biases, with every rule. In the z+
+    rule only inputs share, as in the deep Taylor decomposition that it comes from: a bias absorbs
+    all that its output got where there is nothing else, and otherwise nothing. Elsewhere a bias is
+    one more input, as in Bach et al.: in a deep network with large biases hardly anything arrives.
+    With ``alpha=1`` the αβ rule is z+ with biases.
 
     Batch norms are merged with the layer before or after them. Sums, such as those of residual
     networks, share relevance by the size of their terms; functions of one number hand on all of
@@ -111,26 +118,40 @@ class LRP(Explainer):
         checked_site(self.site)
         _checked_ends(self.low, self.high)
 
+    def opening(self) -> Opening | None:
+        how = self._composite("image")
+        if self.site is not None or how.first == "box":  # the box is held against all images first
+            return None
+
+        def run(model: TorchModel, call: Call, x: torch.Tensor) -> tuple[torch.Tensor, Propagation]:
+            way = Propagation(how, model.module)
+            return way.run(call, x), way
+
+        return Opening(run=run)
+
     def compute(self, question: Asked) -> Attribution:
         door = differentiable(question, self.site)
-        how = self._composite(question)
+        how = self._composite(question.kind)
         boxed = how.first == "box" and self.site is None
-        way = Propagation(how, door.model.module, reads_input=self.site is None)
-        if boxed:
-            way.low, way.high = self._ends(door)
+        ends = self._ends(door) if boxed else (None, None)
+        ways: dict[tuple[int, int], Propagation] = {}
 
         def relevance(call, x, pick, some):  # type: ignore[no-untyped-def]
+            known = door.begun.get(some.start)
+            way = Propagation(how, door.model.module, *ends, self.site is None)
+            way = way if known is None else known.seen
+            ways[some.start, int(pick[0]) if len(door.picks) > 1 else 0] = way
             with _once():
                 found, _ = door.gradient(lambda *given: way.run(call, *given), x, pick)
             return found if way.reads_input else x * found
 
         values = door.each(relevance)
         made = door.attribution(values, base=[np.zeros(len(part)) for part in values])
-        _told(question, made, way.absorbed)
+        _told(question, made, [way.absorbed for way in ways.values()])
         return made
 
-    def _composite(self, question: Asked) -> Composite:
-        usual = "epsilon_plus_flat" if question.kind == "image" else "epsilon"
+    def _composite(self, kind: str) -> Composite:
+        usual = "epsilon_plus_flat" if kind == "image" else "epsilon"
         found = COMPOSITES[self.composite or usual]
         return replace(
             found,
@@ -201,7 +222,7 @@ def _checked_ends(low: Any, high: Any) -> None:
         raise InvalidSetting("low must be under high", got=f"low={low}, high={high}")
 
 
-def _told(question: Asked, made: Attribution, absorbed: dict[str, torch.Tensor]) -> None:
+def _told(question: Asked, made: Attribution, absorbed: list[dict[str, torch.Tensor]]) -> None:
     """Say how much of the output was conserved, and where the rest stayed."""
     whole = np.asarray(made.output, dtype=float).ravel()
     arrived = whole - made.gap().ravel()
@@ -211,7 +232,10 @@ def _told(question: Asked, made: Attribution, absorbed: dict[str, torch.Tensor])
     if not len(ratio) or np.abs(ratio - 1).max() < 1e-3:
         question.note("Conservation: relevance adds up to the output, to a part in a thousand.")
         return
-    parts = {name: float(lost) for name, lost in absorbed.items()}
+    parts: dict[str, float] = {}
+    for each in absorbed:
+        for name, lost in each.items():
+            parts[name] = parts.get(name, 0.0) + float(lost)
     most = sorted(parts, key=lambda name: -abs(parts[name]))[:NAMED]
     said = ", ".join(f"{name} {number(parts[name])}" for name in most)
     question.note(

@@ -39,11 +39,9 @@ def metered(
 
 def pointwise(out: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """A function of each number of `x`, which gets the relevance of its function value."""
-    import torch
 
     def back(x: torch.Tensor, y: torch.Tensor, message: torch.Tensor) -> Sequence[torch.Tensor]:
-        none = x.abs() < TINY
-        return [torch.where(none, 0, message * (y / torch.where(none, 1, x)))]
+        return [(y / x).masked_fill_(x.abs() < TINY, 0).mul_(message)]
 
     return node(lambda: out, back, x)
 

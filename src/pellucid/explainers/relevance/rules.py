@@ -9,6 +9,8 @@ itself, since inputs that are 0, such as black pixels, get some as well.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pellucid.explainers.relevance.composites import Composite
@@ -52,29 +54,35 @@ def gamma(
 def alpha_beta(
     layer: Layer, x: torch.Tensor, z: torch.Tensor, message: torch.Tensor, how: Composite
 ) -> torch.Tensor:
-    return _by_sign(layer, x, z * message, how.alpha)
+    """An output with contributions of one sign only is shared by those."""
+    import torch
+
+    parts, relevance = _Signs(layer, x), z * message
+    up, down = parts.of(1), parts.of(-1)
+    found = parts.pull(_ratio(relevance * torch.where(down < 0, how.alpha, 1), up), 1)
+    sent = relevance * torch.where(up > 0, 1 - how.alpha, 1)
+    return found + parts.pull(_ratio(sent, down), -1)
 
 
 def z_plus(
     layer: Layer, x: torch.Tensor, z: torch.Tensor, message: torch.Tensor, how: Composite
 ) -> torch.Tensor:
-    return _by_sign(layer, x, z * message, 1)
+    """Biases take no part: only inputs share, as the rule was derived.
 
-
-def _by_sign(layer: Layer, x: torch.Tensor, relevance: torch.Tensor, alpha: float) -> torch.Tensor:
-    """An output with contributions of one sign only is shared by those."""
+    A positive output that no input supports belongs to its bias; a negative one to its negative
+    contributions.
+    """
     import torch
 
-    parts = _Signs(layer, x)
+    parts, relevance = _Signs(replace(layer, bias=None), x), z * message
     up = parts.of(1)
-    down = parts.of(-1) if alpha != 1 else up
-    sent = _ratio(relevance if alpha == 1 else relevance * torch.where(down < 0, alpha, 1), up)
-    found = parts.pull(sent, 1)
-    alone = torch.where(up > 0, 0, relevance)
-    if alpha == 1 and not alone.any():
+    sent = relevance / up
+    if torch.isfinite(sent.sum()):  # quick, but a sum may overflow
+        return parts.pull(sent, 1)
+    found, alone = parts.pull(sent.nan_to_num_(0, 0, 0), 1), (up <= 0).logical_and_(z < 0)
+    if not alone.any():
         return found
-    down = parts.of(-1) if alpha == 1 else down
-    return found + parts.pull(_ratio(torch.where(up > 0, (1 - alpha) * relevance, alone), down), -1)
+    return found + parts.pull(_ratio(relevance * alone, parts.of(-1)), -1)
 
 
 def flat(
@@ -126,10 +134,10 @@ class _Signs:
     def of(self, sign: int) -> torch.Tensor:
         """Their sum, among them the bias of that sign."""
         layer, x = self.layer, self.x
-        same, other = self._weights(sign)
+        same = self._up if sign > 0 else self._down
         found = layer.run(x.clamp_min(0) if self.mixed else x, same)
         if self.mixed:
-            found = found + layer.run(x.clamp_max(0), other)
+            found = found + layer.run(x.clamp_max(0), self._down if sign > 0 else self._up)
         if layer.bias is None:
             return found
         return found + (layer.bias.clamp_min(0) if sign > 0 else layer.bias.clamp_max(0))
@@ -139,18 +147,23 @@ class _Signs:
         import torch
 
         layer = self.layer
-        same, other = self._weights(sign)
-        if more is not None:
-            same, other = (layer.weight + more * each for each in (same, other))
-        found = layer.pull(message, self.x, same)
+
+        def back(weight: torch.Tensor) -> torch.Tensor:
+            weight = weight if more is None else layer.weight + more * weight
+            return layer.pull(message, self.x, weight)
+
+        found = back(self._up if sign > 0 else self._down)
         if not self.mixed:
             return found
-        return torch.where(self.x > 0, found, layer.pull(message, self.x, other))
+        return torch.where(self.x > 0, found, back(self._down if sign > 0 else self._up))
 
-    def _weights(self, sign: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Those that make contributions of this sign from positive and from negative inputs."""
-        up, down = self.layer.weight.clamp_min(0), self.layer.weight.clamp_max(0)
-        return (up, down) if sign > 0 else (down, up)
+    @cached_property
+    def _up(self) -> torch.Tensor:
+        return self.layer.weight.clamp_min(0)
+
+    @cached_property
+    def _down(self) -> torch.Tensor:
+        return self.layer.weight.clamp_max(0)
 
 
 def _evenly(

@@ -33,7 +33,7 @@ class Additivity(Metric):
         that are large against their spread is allowed on top.
     """
 
-    usual: ClassVar[frozenset[str]] = frozenset({"table", "image"})
+    usual: ClassVar[frozenset[str]] = frozenset({"table"})
     needs: ClassVar[frozenset[str]] = frozenset({"efficiency"})
     cost: ClassVar[str] = "one evaluation per row, and 100 for the spread"
     paper: ClassVar[str] = "doi:10.1515/9781400881970-018"

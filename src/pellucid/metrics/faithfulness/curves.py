@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,30 @@ class Curve:
     without, only : arrays of shape (sample, share)
         Scores with the first units of the order removed, and with only them left, for each of
         `SHARES`.
-    units : int
-        How many units there are.
+    gone : int array of shape (sample, share)
+        How many units are removed (`counts`). As many as are not removed at the complement of a
+        share are left there, so that half of an odd number is rounded up in `without` and down in
+        `only`, in every order alike.
     """
 
     without: np.ndarray
     only: np.ndarray
-    units: int
+    gone: np.ndarray
+
+    @property
+    def units(self) -> np.ndarray:
+        """How many units each sample has: (sample,)."""
+        return self.gone[:, -1]
+
+    @property
+    def removed(self) -> np.ndarray:
+        """Shares of the units that are in fact removed: (sample, share)."""
+        return np.asarray(self.gone / self.units[:, None])
+
+    @property
+    def left(self) -> np.ndarray:
+        """Shares of the units that are in fact left in `only`: (sample, share)."""
+        return 1 - self.removed[:, ::-1]
 
     @property
     def full(self) -> np.ndarray:
@@ -43,7 +61,7 @@ class Curve:
     @property
     def reverse(self) -> Curve:
         """The curve of the order turned round: what was left is now what goes first."""
-        return Curve(without=self.only[:, ::-1], only=self.without[:, ::-1], units=self.units)
+        return Curve(without=self.only[:, ::-1], only=self.without[:, ::-1], gone=self.gone)
 
 
 def own_order(evidence: Evidence) -> np.ndarray:
@@ -71,10 +89,12 @@ def curve(evidence: Evidence, order: np.ndarray, way: str, donors: int) -> Curve
     for the empty input, which is asked for once.
     """
     given = evidence.donors(donors, way)
+    number = counts(evidence.there.sum(axis=1))
+    left = number[:, -1:] - number[:, ::-1]
     return Curve(
-        without=_path(evidence, order, way, given, gone=True),
-        only=_path(evidence, order, way, given, gone=False),
-        units=order.shape[1],
+        without=_path(evidence, order, number, way, given, gone=True),
+        only=_path(evidence, order, left, way, given, gone=False),
+        gone=number,
     )
 
 
@@ -84,12 +104,12 @@ def random_curve(evidence: Evidence, way: str, donors: int) -> Curve:
     What is left when a random part is gone is itself a random part, so half the evaluations do.
     """
 
-    def found() -> Curve:
-        order = random_order(evidence)
-        left = _path(evidence, order, way, evidence.donors(donors, way), gone=True)
-        return Curve(without=left, only=left[:, ::-1], units=order.shape[1])
+    def asked() -> Curve:
+        order, number = random_order(evidence), counts(evidence.there.sum(axis=1))
+        found = _path(evidence, order, number, way, evidence.donors(donors, way), gone=True)
+        return Curve(without=found, only=found[:, ::-1], gone=number)
 
-    return evidence.once(("random curve", way, donors), found)
+    return evidence.once(("random curve", way, donors), asked)
 
 
 def _falling(evidence: Evidence, values: np.ndarray) -> np.ndarray:
@@ -102,22 +122,28 @@ def _falling(evidence: Evidence, values: np.ndarray) -> np.ndarray:
 def counts(units: np.ndarray) -> np.ndarray:
     """How many of so many units (sample,) each share is: (sample, share).
 
-    A share below a half is rounded up, so that it is never nothing; its complement is the rest.
+    A share below a half is rounded up, so that it is never nothing, but not beyond a half; its
+    complement is the rest, so that counts never fall along the shares.
     """
     few = np.ceil(SHARES * units[:, None] - 1e-9).astype(int)
-    rest = units[:, None] - few[:, ::-1]
-    return np.asarray(np.where(SHARES <= 0.5, few, rest))
+    few = np.where(SHARES < 0.5, np.minimum(few, units[:, None] // 2), few)
+    return np.asarray(np.where(SHARES <= 0.5, few, units[:, None] - few[:, ::-1]))
 
 
 def _path(
-    evidence: Evidence, order: np.ndarray, way: str, given: object, *, gone: bool
+    evidence: Evidence,
+    order: np.ndarray,
+    number: np.ndarray,
+    way: str,
+    given: Any,
+    *,
+    gone: bool,
 ) -> np.ndarray:
-    """Scores (sample, share) with the first units of the order gone, or with them alone."""
+    """Scores with so many units (sample, share), the first of the order, gone or left alone."""
     n = len(order)
     full, empty = evidence.output, emptied(evidence, way, given)
-    found = np.empty((n, len(SHARES)))
+    found = np.empty(number.shape)
     found[:, 0], found[:, -1] = (full, empty) if gone else (empty, full)
-    number = counts(evidence.there.sum(axis=1))
     rank = np.argsort(order, axis=1)
     done: dict[bytes, int] = {}
     for step in range(1, len(SHARES) - 1):
@@ -132,7 +158,7 @@ def _path(
     return found
 
 
-def emptied(evidence: Evidence, way: str, given: object) -> np.ndarray:
+def emptied(evidence: Evidence, way: str, given: Any) -> np.ndarray:
     """Scores with all units removed, (sample,); asked for once."""
 
     def found() -> np.ndarray:
@@ -140,4 +166,4 @@ def emptied(evidence: Evidence, way: str, given: object) -> np.ndarray:
         left = evidence.without(np.arange(len(evidence)), everything, given)
         return np.asarray(left.mean(axis=1))
 
-    return evidence.once(("empty", way), found)
+    return evidence.once(("empty", way, np.shape(given)), found)  # as many donors

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +27,9 @@ WORDS = {
     "as a part of the mean squared fall,",
 }
 """Every number by name, and what it is called in words."""
+
+DRAWS = 20
+"""Random values whose mean stands for chance; that of correlations is 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,21 +87,20 @@ class RandomSubsets(Metric):
                 raise UnknownName.among("number of random subsets", name, list(WORDS))
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
-        """A row for each number and way of removal, and one for values drawn at random."""
+        """A row for each number and way of removal, and one for random values."""
         rows: list[Score] = []
-        chance = evidence.rng("random values").normal(size=evidence.shares.shape)
         for way in ways(evidence, self.removals, usual=1):
             subsets, answers = self.drawn(evidence, way)
             for name in self.numbers:
-                told = {
-                    group: self._number(name, values, subsets, evidence.output, answers)
-                    for group, values in (("", evidence.shares), (RANDOM, chance))
-                }
+                number = partial(self._number, name, subsets, evidence.output, answers)
+                told = number(evidence.shares)
                 if name == "infidelity":  # random values have no unit
-                    rows.append(row(evidence, name, told[""], WORDS[name], removal=way))
+                    rows.append(row(evidence, name, told, WORDS[name], removal=way))
                     continue
-                better = -1 if name == "infidelity_scaled" else 1
-                rows += against_random(evidence, name, told, WORDS[name], better, removal=way)
+                scaled = name == "infidelity_scaled"
+                chance = self._chance(evidence, number) if scaled else 0 * told
+                values, better = {"": told, RANDOM: chance}, -1 if scaled else 1
+                rows += against_random(evidence, name, values, WORDS[name], better, removal=way)
         return tuple(rows)
 
     def drawn(self, evidence: Evidence, way: str) -> tuple[np.ndarray, np.ndarray]:
@@ -119,13 +123,18 @@ class RandomSubsets(Metric):
 
         return evidence.once(("subsets", way, self.subsets, self.sizes, self.donors), found)
 
+    def _chance(self, evidence: Evidence, number: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The mean over values drawn at random, for which the model is not asked."""
+        rng, shape = evidence.rng("random values"), evidence.shares.shape
+        return np.asarray(np.mean([number(rng.normal(size=shape)) for _ in range(DRAWS)], axis=0))
+
     def _number(
         self,
         name: str,
-        values: np.ndarray,
         subsets: np.ndarray,
         full: np.ndarray,
         answers: np.ndarray,
+        values: np.ndarray,
     ) -> np.ndarray:
         """One number for each sample."""
         if name == "infidelity":

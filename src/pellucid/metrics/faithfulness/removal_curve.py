@@ -90,16 +90,16 @@ NUMBERS: dict[str, Number] = {
         _enough, 1, "the share that is kept of what the whole input adds to the empty one",
     ),
     "deletion_area": Number(
-        lambda found: area(found.without, SHARES), -1, "the area under the deletion curve",
+        lambda found: area(found.without, found.removed), -1, "the area under the deletion curve",
     ),
     "insertion_area": Number(
-        lambda found: area(found.only, SHARES), 1, "the area under the insertion curve",
+        lambda found: area(found.only, found.left), 1, "the area under the insertion curve",
     ),
     "pixel_flipping": Number(
-        lambda found: area(found.without, SHARES), -1, "the area under the flipping curve",
+        lambda found: area(found.without, found.removed), -1, "the area under the flipping curve",
     ),
     "selectivity": Number(
-        lambda found: area(found.without, SHARES) * found.units, -1,
+        lambda found: area(found.without, found.removed) * found.units, -1,
         "the area under the curve that counts units (selectivity)",
     ),
     "region_perturbation": Number(
@@ -107,7 +107,7 @@ NUMBERS: dict[str, Number] = {
         "the area over the perturbation curve, the step before the first change counted,",
     ),
     "monotonicity": Number(
-        lambda found: monotonicity(found.without[:, ::-1], 1e-6 * np.abs(found.full).max()), 1,
+        lambda found: monotonicity(found.without[:, ::-1], 1e-6 * np.abs(found.full).max()), 0,
         "the share in which the output never falls as units come in, least important first,",
     ),
 }  # fmt: skip
@@ -154,8 +154,10 @@ class RemovalCurve(Metric):
     -----
     Beside the explanation stand a random order, the reverse order and, where `gold` was given, the
     gold order. An explanation passes where it is ahead of the random order, in the same samples,
-    with its 95 % interval. What removal makes of an input may be like nothing the model has seen:
-    where two ways of removal disagree, neither is to be believed alone.
+    with its 95 % interval. Monotonicity is told without a verdict: where units speak for and
+    against the output no order has it, and where all speak for it every order has. What removal
+    makes of an input may be like nothing the model has seen: where two ways of removal disagree,
+    neither is to be believed alone.
 
     References
     ----------

@@ -79,7 +79,8 @@ class SingleRemoval(Metric):
 
     Notes
     -----
-    Methods that remove single units have 1 by construction, so this rewards likeness to them.
+    Methods that remove single units have 1 by construction, so this rewards likeness to them. In
+    the mean over all orders of values every correlation is 0, which is the row beside.
     Where few of many units are drawn a sample's number is rough; its mean over samples is not.
 
     References
@@ -95,7 +96,7 @@ class SingleRemoval(Metric):
     paper: ClassVar[str] = "arXiv:2208.01575"
 
     numbers: tuple[str, ...] = ("tau_loo", "faithfulness_estimate")
-    singles: int = 9
+    singles: int = 8
     removals: tuple[str, ...] | None = None
     donors: int = 10
 
@@ -108,18 +109,15 @@ class SingleRemoval(Metric):
                 raise UnknownName.among("number of single removals", name, list(NUMBERS))
 
     def measure(self, evidence: Evidence) -> tuple[Score, ...]:
-        """A row for each number and way of removal, and one for values drawn at random."""
+        """A row for each number and way of removal, and one for values in random order."""
         rows: list[Score] = []
         for way in ways(evidence, self.removals, usual=1):
             found = self.removed(evidence, way)
-            own = np.take_along_axis(evidence.importance, found.units, axis=1)
-            chance = evidence.rng("random values").normal(size=own.shape)
+            own = np.take_along_axis(evidence.shares, found.units, axis=1)
             for name in self.numbers:
                 number, words = NUMBERS[name]
-                values = {
-                    group: number(np.where(found.there, each, 0.0), evidence.output, found)
-                    for group, each in (("", own), (RANDOM, chance))
-                }
+                told = number(own, evidence.output, found)
+                values = {"": told, RANDOM: 0 * told}
                 rows += against_random(evidence, name, values, words, 1, removal=way)
         return tuple(rows)
 

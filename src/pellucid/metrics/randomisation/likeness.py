@@ -1,0 +1,127 @@
+"""How alike two explanations of the same samples are, and how alike unrelated ones would be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pellucid.core.explanation import number
+from pellucid.core.scores import Score
+from pellucid.maths.correlation import spearman
+from pellucid.metrics.evidence import Evidence
+from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.rows import row
+from pellucid.metrics.wording import between, warned
+
+FLOOR = "noise floor"
+"""The group of what unrelated explanations have in common."""
+
+UNCLEAR = "the interval is too wide for a verdict"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """Rank correlations of pairs of explanations, each of shape (sample,); NaN where undefined.
+
+    Parameters
+    ----------
+    signed, floor : array of shape (sample,)
+        Of values with their signs: of the same sample, and of one sample with the next.
+    magnitudes, floor_of_magnitudes : array of shape (sample,)
+        The same of their magnitudes.
+    """
+
+    signed: np.ndarray
+    floor: np.ndarray
+    magnitudes: np.ndarray
+    floor_of_magnitudes: np.ndarray
+
+    @classmethod
+    def of(cls, own: np.ndarray, other: np.ndarray, there: np.ndarray) -> Likeness:
+        """Likeness of values (sample, …) where they are `there`, not in the background."""
+        n = len(own)
+        own, other, there = (each.reshape(n, -1) for each in (own, other, there))
+        next_one = np.roll(other, 1, axis=0)
+        both = there & np.roll(there, 1, axis=0)
+        nowhere = np.full(n, np.nan)
+        return cls(
+            signed=spearman(own, other, there),
+            floor=spearman(own, next_one, both) if n > 1 else nowhere,
+            magnitudes=spearman(np.abs(own), np.abs(other), there),
+            floor_of_magnitudes=spearman(np.abs(own), np.abs(next_one), both) if n > 1 else nowhere,
+        )
+
+    @classmethod
+    def mean(cls, several: list[Likeness]) -> Likeness:
+        """The mean of each sample over pairs, of those that are defined."""
+        return cls(
+            **{
+                name: _mean_of([getattr(each, name) for each in several])
+                for name in ("signed", "floor", "magnitudes", "floor_of_magnitudes")
+            }
+        )
+
+
+def _mean_of(parts: list[np.ndarray]) -> np.ndarray:
+    found = np.stack(parts)
+    told = np.isfinite(found)
+    total = np.where(told, found, 0.0).sum(axis=0)
+    return np.divide(total, told.sum(axis=0), out=np.full(len(total), np.nan), where=told.any(0))
+
+
+def too_dear(evidence: Evidence, runs: int, budget: int) -> str | None:
+    """Why too few samples for a verdict can be explained `runs` times, or `None`."""
+    enough = min(ENOUGH_ROWS, len(evidence))
+    needed = int(runs * evidence.cost * enough)
+    if needed <= budget:
+        return None
+    times = "once more" if runs == 1 else f"{runs} times"
+    return (
+        f"explaining {enough} {evidence.thing}s {times} takes {needed:,} evaluations, and the "
+        f"budget is {budget:,}"
+    )
+
+
+def rows_of(
+    evidence: Evidence, metric: str, found: Likeness, whose: str, most: float, margin: float
+) -> list[Score]:
+    """The verdict, the noise floor, and the same of magnitudes without a verdict.
+
+    Parameters
+    ----------
+    whose : str
+        What the explanation was compared with, such as ``"that of a network without training"``.
+    most, margin : float
+        The check fails where signed likeness is beyond `most`, or beyond the floor by more than
+        `margin`.
+    """
+    words = f"the rank correlation with {whose}"
+    told = row(evidence, metric, found.signed, words)
+    floor = row(evidence, metric, found.floor, f"{words} of another {evidence.thing}", group=FLOOR)
+    sizes = row(
+        evidence, f"{metric}_magnitudes", found.magnitudes,
+        f"the rank correlation of magnitudes, which large inputs alone make alike, with {whose}",
+    )  # fmt: skip
+    low = row(
+        evidence, f"{metric}_magnitudes", found.floor_of_magnitudes,
+        f"that of magnitudes with another {evidence.thing}", group=FLOOR,
+    )  # fmt: skip
+    return [_judged(evidence, told, found, most, margin), floor, sizes, low]
+
+
+def _judged(evidence: Evidence, told: Score, found: Likeness, most: float, margin: float) -> Score:
+    beyond = found.signed - found.floor
+    beyond = beyond[np.isfinite(beyond)]
+    if len(beyond) < ENOUGH_ROWS:
+        return replace(told, text=f"{told.text[:-1]}; {TOO_FEW}.")
+    low, high = mean_interval(beyond, evidence.rng(told.metric, "beyond the floor"))
+    facts = (
+        f"{told.text[0].lower()}{told.text[1:-1]}, {number(float(beyond.mean()))}"
+        f"{between(low, high)} beyond the noise floor"
+    )
+    if low > margin or told.low > most:
+        return replace(told, passed=False, text=warned(f"the explanation stays alike: {facts}"))
+    if high <= margin and told.high <= most:
+        return replace(told, passed=True, text=f"{facts[0].upper()}{facts[1:]}.")
+    return replace(told, text=f"{facts[0].upper()}{facts[1:]}; {UNCLEAR}.")
