@@ -110,9 +110,10 @@ def evaluate(
     Of several classes, the class predicted is judged in each row, by itself; additivity is
     checked for all. Several outputs of a regression are judged one after another, each as a group.
 
-    Cost with the standard metrics: up to 600 evaluations per row for deletion, 20 per row and
-    feature for agreement, and four more explanations, each check within its own budget; the
-    provenance says how many were made.
+    Cost with the standard metrics: of tables up to 600 evaluations per row for deletion, 20 per row
+    and feature for agreement, and four more explanations; of images about 100 evaluations for each,
+    and up to 13 more explanations. Each check keeps to its own budget, and the provenance says how
+    many evaluations were made.
 
     A check that holds does not prove an explanation. It says that one way in which explanations
     go wrong was looked for and not found.
