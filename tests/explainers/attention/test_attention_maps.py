@@ -127,7 +127,7 @@ def test_a_batch_is_what_its_images_are_alone_and_nothing_is_left_behind(method:
     assert all(part.training and not part._forward_hooks for part in net.modules())
     assert all(p.requires_grad and p.grad is None for p in net.parameters())
     assert whole.dims == ("sample", "row", "column")
-    assert any("faithfulness" in note for note in whole.provenance.notes)
+    assert any("Faithfulness: without" in note for note in whole.provenance.notes)
 
 
 def test_a_patch_that_alone_is_attended_to_has_the_greatest_value() -> None:

@@ -26,21 +26,18 @@ class AttentionFlow(AttentionMap):
 
     Notes
     -----
-    Offered, to be shown beside a faithfulness score: it looks at neither the class nor the values
-    that are attended to. Attention, averaged over heads and half of it the residual connection as
-    in `AttentionRollout`, is the capacity of the pipes between the tokens of neighbouring layers;
-    the value of a patch is the most that can flow between it and the class token behind the last
-    layer, or all tokens with an equal share in networks without one. Each patch is a problem of its
-    own, so flows do not add up. Capacities are rounded to 1e-8.
+    A note holds it against random parts of the image (`explainers.attention.worth`): it looks at
+    neither the class nor the values that are attended to. Attention, averaged over heads and half
+    of it the residual connection as in `AttentionRollout`, is the capacity of the pipes between the
+    tokens of neighbouring layers; the value of a patch is the most that can flow between it and the
+    class token behind the last layer, or all tokens with an equal share in networks without one.
+    Each patch is a problem of its own, so flows do not add up. Capacities are rounded to 1e-8.
 
     Cost: one evaluation for each image, and one to find the grid; and a maximum flow for each
     patch, over layers × tokens² edges. More than 20 million layers × tokens³ are refused: 118
     tokens of 12 layers.
 
-    Raises
-    ------
-    BudgetExceeded
-        If there are too many tokens.
+    Raises ------ BudgetExceeded If there are too many tokens.
 
     References
     ----------

@@ -12,6 +12,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.attention.weights import attended
+from pellucid.explainers.attention.worth import tell_worth
 from pellucid.explainers.cam.grids import MOST_EXTRA, Grid, token_grid, upsampled
 from pellucid.explainers.cam.site import look
 from pellucid.explainers.explainer import Explainer
@@ -29,7 +30,7 @@ class AttentionMap(Explainer):
     takes: ClassVar[frozenset[str]] = frozenset({"image"})
     needs: ClassVar[frozenset[str]] = frozenset({"sites"})
     exact: ClassVar[bool] = True
-    cost: ClassVar[str] = "rows forwarded + 1"
+    cost: ClassVar[str] = "5 rows forwarded for each image, and one"
     differentiates: ClassVar[bool] = False
     """Whether the gradient at the weights is needed."""
 
@@ -49,7 +50,9 @@ class AttentionMap(Explainer):
             shares = self.shares(layers, score, extra)[:, extra:]
             return upsampled(shares.reshape(len(x), *grid), tuple(x.shape))
 
-        return door.attribution(door.each(drawn))
+        values = door.each(drawn)
+        tell_worth(question, values[0])
+        return door.attribution(values)
 
     @abstractmethod
     def shares(self, layers: list[torch.Tensor], score: torch.Tensor, extra: int) -> Any:
@@ -82,7 +85,6 @@ def _grid(
     reader = "what the first of them attends to" if extra else "the mean over all tokens"
     before = f" after {extra} other token{'s' * (extra > 1)}" if extra else ""
     question.note(f"{len(layers)} layers of {rows} × {columns} patches{before}; {reader}.")
-    question.note("Attention is no proof of use: judge it beside a score of its faithfulness.")
     return (rows, columns), extra
 
 

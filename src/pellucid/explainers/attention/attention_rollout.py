@@ -17,11 +17,12 @@ class AttentionRollout(AttentionMap):
 
     Notes
     -----
-    Offered, to be shown beside a faithfulness score: it looks at neither the class nor the values
-    that are attended to. The product over layers of ``(mean over heads + identity) / 2``; of it the
-    row of the class token, or the mean of all rows in networks without one. The patches' values,
-    before they are drawn on the image's grid linearly, and those of the other tokens add up to 1.
-    Cost: one evaluation for each image, and one to find the grid.
+    A note holds it against random parts of the image (`explainers.attention.worth`): it looks at
+    neither the class nor the values that are attended to. The product over layers of ``(mean over
+    heads + identity) / 2``; of it the row of the class token, or the mean of all rows in networks
+    without one. The patches' values, before they are drawn on the image's grid linearly, and those
+    of the other tokens add up to 1. Cost: five evaluations for each image, four of them for the
+    note, and one to find the grid.
 
     References
     ----------

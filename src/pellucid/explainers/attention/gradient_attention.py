@@ -18,11 +18,11 @@ class GradientAttention(AttentionMap):
 
     Notes
     -----
-    Offered, to be shown beside a faithfulness score. For each layer ``R ← R + mean over heads of
-    ReLU(∂score/∂A ⊙ A) · R``, from the identity: the rule of the paper for self-attention, without
-    relevance propagation (LRP). Of ``R`` less the identity, the row of the class token, or the mean
-    of all rows in networks without one. Cost: one forward and one backward pass for each image, and
-    one evaluation to find the grid.
+    A note holds it against random parts of the image (`explainers.attention.worth`). For each layer
+    ``R ← R + mean over heads of ReLU(∂score/∂A ⊙ A) · R``, from the identity: the rule of the paper
+    for self-attention, without relevance propagation (LRP). Of ``R`` less the identity, the row of
+    the class token, or the mean of all rows in networks without one. Cost: one forward and one
+    backward pass for each image, and one evaluation to find the grid.
 
     References
     ----------
