@@ -182,8 +182,9 @@ class Propagation:
 
     def _stand(self, old: torch.Tensor, new: torch.Tensor) -> None:
         """From now on one tensor stands for another, which the network changed in place."""
-        if new is not old:  # as in-place dropout is in evaluation mode
-            self._stands[id(old)] = old, new
+        if new is old:  # nothing was changed: dropout in evaluation mode
+            return
+        self._stands[id(old)] = old, new
         self._stale.add(_storage(old))
 
     @contextmanager
