@@ -45,6 +45,9 @@ $(VENV)/bench: $(VENV)/test
 $(PEERS)/made: Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet alibi anchor-exp dalex lime scikit-learn
+	$(PEERS)/bin/python -m pip install --quiet --no-deps grad-cam zennit ttach opencv-python-headless
+	$(PYTHON) -m venv $(PEERS)/quantus
+	$(PEERS)/quantus/bin/python -m pip install --quiet --constraint constraints.txt torch 'numpy<2.4' quantus
 	@touch $@
 
 .PHONY: chromium

@@ -40,17 +40,16 @@ METHODS: tuple[str | Explainer, ...] = (
     "hi_res_cam",
     "layer_cam",
     "occlusion",
-    KernelSHAP(budget=256),
+    KernelSHAP(budget=200),
 )
 """What is compared on every network."""
 
 SHOWN = {
-    5: "airplane", 6: "bird", 9: "cat", 12: "boat", 13: "airplane", 16: "bench", 19: "bus",
-    20: "tv", 21: "banana", 22: "car", 23: "toilet", 24: "cat", 26: "dog", 28: "elephant",
-    30: "bus", 31: "bird", 32: "banana", 33: "stop sign", 35: "laptop", 37: "clock", 38: "tv",
-    39: "bus",
+    5: "airplane", 6: "bird", 12: "boat", 13: "airplane", 19: "bus", 20: "tv", 22: "car",
+    23: "toilet", 24: "cat", 26: "dog", 28: "elephant", 31: "bird", 32: "banana", 35: "laptop",
+    37: "clock", 38: "tv",
 }  # fmt: skip
-"""Photos in which MobileNetV2's first class names an object that has a mask, and which."""
+"""Photos in which MobileNetV2's first class, at 0.2 and more, names an object that has a mask."""
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("lost, mean", "normalised_comprehensiveness", "mean"),
@@ -75,8 +74,8 @@ that goes with the top cells, or stays with them alone. AOPC is comprehensivenes
 log-odds. Random weights and other class are rank correlations with the map of a network whose
 weights are random, and with the map of another class: near zero is right. Noise is how much a map
 changes when every pixel moves by 1 % of its spread. Pointing, mass and rank say how much of a map
-is on the object that people marked: plausible is not faithful. **Bold** fails its check: it cannot be
-told from random order, or does not need the weights or the class."""
+is on the object that people marked: plausible is not faithful. **Bold** fails its check: it cannot
+be told from random order, or does not need the weights or the class."""
 
 
 def table(found: Scores, methods: Sequence[str]) -> list[str]:

@@ -20,14 +20,14 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_COMPARISONS = {"run", "record"}
+NOT_COMPARISONS = {"run", "record", "torch_peers", "judged_networks"}
 LIBRARIES = (
     *("numpy", "numba", "scikit-learn", "xgboost-cpu", "xgboost", "lightgbm", "catboost"),
     *("shap", "shapiq", "woodelf-explainer", "lime", "PyALE", "statsmodels"),
     *("torch", "captum"),
 )
 
-APART = "alibi", "anchor-exp", "dalex"
+APART = "alibi", "anchor-exp", "dalex", "grad-cam", "zennit", "quantus"
 """Peers in the environment `.venv-peers`."""
 
 HEAD = """# Benchmarks
@@ -105,7 +105,7 @@ def machine() -> str:
 
 def versions() -> str:
     """The libraries that are installed, here and in the peers' own environment."""
-    places = [str(place) for place in HERE.parent.glob(".venv-peers/lib/python*/site-packages")]
+    places = [str(place) for place in HERE.parent.glob(".venv-peers/**/python*/site-packages")]
     here = [(name, distributions(name=name)) for name in LIBRARIES]
     apart = [(name, distributions(name=name, path=places)) for name in APART]
     found = [(name, next(iter(each), None)) for name, each in (*here, *apart)]

@@ -186,3 +186,9 @@ def test_a_module_that_counts_on_the_layout_of_memory_gets_the_usual_one() -> No
         found = pel.explain(net, X, method=SmoothGrad(draws=3), target=1)
         known = np.broadcast_to(row.abs().numpy(), found.values.shape)
         np.testing.assert_allclose(np.abs(found.values), known, atol=1e-6)
+        model, many = as_model(net), np.repeat(X, 4, axis=0)
+        for _ in range(2):  # settled by the first
+            scores = model.scores(many, "logit")
+            with torch.no_grad():
+                flat = net.head(net.conv(torch.tensor(many)).flatten(1)).numpy()
+            np.testing.assert_allclose(scores, flat, atol=1e-5)

@@ -260,6 +260,8 @@ def _load_onnx(data: bytes, file: ModelFile) -> Any:
 def _load_torch(data: bytes, file: ModelFile) -> Any:
     try:
         return load_torch(data, file.kind, file.path)
+    except MissingExtra:
+        raise
     except FAILURES as error:
         raise _damaged(file, error) from error
 

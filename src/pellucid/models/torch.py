@@ -10,12 +10,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName
+from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, UnknownName
 from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Model
+from pellucid.models.held import held, works_in_place
 
 if TYPE_CHECKING:
     import torch
+
+MANY = 8
+"""Inputs for which it pays to find out how they are quickest laid out in memory."""
 
 SUM_TO_ONE = 1e-3
 """How far probabilities may be from 1 in all: the rounding of 16 bits."""
@@ -88,8 +92,9 @@ class TorchModel(Model):
         self._returns = returns
         self._become(returns or ("logit" if self.classes else "raw"))
         self._settled = False
-        self._tried: np.ndarray | None = None
+        self._tried: tuple[np.ndarray, np.ndarray] | None = None
         self._in_place: bool | None = None
+        self._channels_last: bool | None = None
 
     @property
     def can(self) -> frozenset[str]:
@@ -160,7 +165,7 @@ class TorchModel(Model):
         if self._settled:
             return
         raw = answer.double().cpu().numpy()
-        self._settled, self._tried, outputs = True, values[:2].copy(), raw.shape[1]
+        self._settled, self._tried, outputs = True, (values[:2].copy(), raw[:2]), raw.shape[1]
         if self._returns is not None:
             return
         sums = (raw >= 0).all() and np.abs(raw.sum(axis=1) - 1).max() <= SUM_TO_ONE
@@ -173,7 +178,7 @@ class TorchModel(Model):
     def _counts_on_in_place(self) -> bool:
         """Whether the module counts on activations that work in place, as in ``self.relu(x)``."""
         if self._in_place is None:
-            if self._tried is None or not any(map(_works_in_place, self.module.modules())):
+            if self._tried is None or not any(map(works_in_place, self.module.modules())):
                 return False
             own, other = (self._tried_out(in_place) for in_place in (True, False))
             self._in_place = not np.array_equal(own, other, equal_nan=True)
@@ -184,7 +189,35 @@ class TorchModel(Model):
 
         assert self._tried is not None
         with self._held(in_place) as call, torch.no_grad():
-            return self._ask(call, self.tensor(self._tried)).double().cpu().numpy()
+            return self._ask(call, self.tensor(self._tried[0])).double().cpu().numpy()
+
+    def quickest(self, call: Call) -> Call:
+        """`call` with images laid out channels last, if the module answers the same then.
+
+        Convolutions on a processor are quicker so, by a tenth to a half. Modules that count on
+        where numbers lie in memory get them as ever. Asks about two images, once.
+        """
+        import torch
+
+        if self._channels_last is None and self._tried is not None:
+            self._channels_last = self._answers_alike(*self._tried)
+        if not self._channels_last:
+            return call
+        return lambda x: call(x.contiguous(memory_format=torch.channels_last))
+
+    def _answers_alike(self, values: np.ndarray, known: np.ndarray) -> bool:
+        import torch
+
+        x = self.tensor(values)
+        if x.ndim != 4 or not x.is_cpu:
+            return False
+        allowed = torch.finfo(x.dtype).eps ** 0.5 * max(1.0, float(np.abs(known).max()))
+        try:
+            with self._held(True) as call, torch.no_grad():
+                found = self._ask(call, x.contiguous(memory_format=torch.channels_last))
+        except (CannotExplain, InvalidData):  # such as for a `view` of what lies otherwise
+            return False
+        return bool((np.abs(found.double().numpy() - known) <= allowed).all())
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
         values = self._values(X)
@@ -201,6 +234,7 @@ class TorchModel(Model):
 
         self.settle(values[:2])
         with self.still(as_it_is=True) as call, torch.no_grad():
+            call = self.quickest(call) if len(values) >= MANY else call
             return self.scored(self._ask(call, self.tensor(values)), scale)
 
     def scored(self, raw: torch.Tensor, scale: str) -> np.ndarray:
@@ -255,30 +289,8 @@ class TorchModel(Model):
 
     @contextmanager
     def _held(self, in_place: bool) -> Iterator[Call]:
-        modules = list(self.module.modules())
-        training = [each for each in modules if each.training]
-        parameters = (p for each in modules for p in each._parameters.values() if p is not None)
-        wanted = [p for p in parameters if p.requires_grad]
-        placed = [] if in_place else [m for m in modules if _works_in_place(m)]
-        hooks = {key: set(held) for key, held in _hooks(modules) if held}
-        try:
-            for each in training:
-                each.training = False
-            for parameter in wanted:
-                parameter.requires_grad_(False)
-            for each in placed:
-                each.inplace = False
+        with held(self.module, in_place=in_place):
             yield self.scores_of
-        finally:
-            for each in training:
-                each.training = True
-            for parameter in wanted:
-                parameter.requires_grad_(True)
-            for each in placed:
-                each.inplace = True
-            for key, held in _hooks(modules):
-                for new in set(held) - hooks.get(key, set()):
-                    del held[new]
 
     def on(self, raw: torch.Tensor, scale: str) -> torch.Tensor:
         """Raw scores on a scale, (sample, output)."""
@@ -364,19 +376,3 @@ def _is_compiled(part: Any) -> bool:
     import torch
 
     return isinstance(part, torch.jit.ScriptModule)
-
-
-def _works_in_place(part: Any) -> bool:
-    return getattr(part, "inplace", False) is True and not _is_compiled(part)
-
-
-HOOKS = (
-    "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
-)  # fmt: skip
-
-
-def _hooks(modules: list[Any]) -> Iterator[tuple[tuple[int, str], dict[int, Any]]]:
-    """What is hooked on each module, by which and where; those that came since are taken away."""
-    for place, module in enumerate(modules):
-        for name in HOOKS:
-            yield (place, name), getattr(module, name)

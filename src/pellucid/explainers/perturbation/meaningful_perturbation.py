@@ -63,7 +63,7 @@ class MeaningfulPerturbation(Explainer):
     Deviations from the paper: f is such a share, so that prices mean the same for every model and
     scale; instead of the image the mask is shifted, by less than a cell; several starts.
 
-    Cost: draws × steps evaluations with their gradients, and three more, for each image; and one.
+    Cost: draws × steps evaluations with their gradients, and three more, for each image.
 
     References
     ----------
