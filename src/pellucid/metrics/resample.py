@@ -11,7 +11,11 @@ from pellucid.maths.bootstrap import bootstrap
 
 RESAMPLES = 2_000
 ENOUGH_ROWS = intervals.FEWEST_ROWS
-TOO_FEW = f"fewer than {ENOUGH_ROWS} rows give no interval, so there is no verdict"
+
+
+def too_few(things: str) -> str:
+    """Why there is no verdict on so few ``"rows"``, or ``"images"``."""
+    return f"fewer than {ENOUGH_ROWS} {things} give no interval, so there is no verdict"
 
 
 def interval(

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.core.explanation import number
 from pellucid.core.scores import Score
 from pellucid.metrics.evidence import Evidence
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.wording import between, sentence, warned
 
 RANDOM, REVERSE, GOLD = "random order", "reverse order", "gold order"
@@ -89,7 +89,7 @@ def _judged(
     ahead = better * (own - chance)
     ahead = ahead[np.isfinite(ahead)]
     if len(ahead) < ENOUGH_ROWS:
-        return replace(told, text=f"{told.text[:-1]}; {TOO_FEW}.")
+        return replace(told, text=f"{told.text[:-1]}; {too_few(evidence.thing + 's')}.")
     low, high = mean_interval(ahead, evidence.rng(told.metric, told.removal, "against random"))
     passed = bool(low > 0)
     said = f"{told.text[0].lower()}{told.text[1:-1]}"

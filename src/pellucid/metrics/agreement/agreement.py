@@ -13,7 +13,7 @@ from pellucid.maths.correlation import spearman
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import overlap, rounded
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, interval, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, interval, mean_interval, too_few
 from pellucid.metrics.wording import between, counted, percent, sentence, warned
 
 ENOUGH_FEATURES = 3
@@ -152,7 +152,7 @@ class Agreement(Metric):
         self, evidence: Evidence, metric: str, limits: tuple[float, float], n: int
     ) -> str:
         if n < ENOUGH_ROWS:
-            return TOO_FEW
+            return too_few(evidence.thing + "s")
         if metric == self.name():
             return ""
         if len(evidence.features) < ENOUGH_FEATURES:

@@ -13,7 +13,7 @@ from pellucid.explainers.settings import whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.ranks import NEGLIGIBLE, rounded
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.wording import amount, between, counted, sentence, warned
 
 
@@ -141,7 +141,7 @@ def _sentence(
         f"and the least important ones move it by {number(last)}"
     )
     if passed is None:
-        return sentence(f"{facts}; {TOO_FEW}")
+        return sentence(f"{facts}; {too_few(evidence.thing + 's')}")
     if passed:
         return sentence(facts)
     verdict = "move the prediction less than" if limits[1] < 0 else "cannot be told from"

@@ -10,7 +10,7 @@ from pellucid.core.explanation import number
 from pellucid.core.scores import Score
 from pellucid.maths.correlation import spearman
 from pellucid.metrics.evidence import Evidence
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.rows import row
 from pellucid.metrics.wording import between, warned
 
@@ -114,7 +114,7 @@ def _judged(evidence: Evidence, told: Score, found: Likeness, most: float, margi
     beyond = found.signed - found.floor
     beyond = beyond[np.isfinite(beyond)]
     if len(beyond) < ENOUGH_ROWS:
-        return replace(told, text=f"{told.text[:-1]}; {TOO_FEW}.")
+        return replace(told, text=f"{told.text[:-1]}; {too_few(evidence.thing + 's')}.")
     low, high = mean_interval(beyond, evidence.rng(told.metric, "beyond the floor"))
     facts = (
         f"{told.text[0].lower()}{told.text[1:-1]}, {number(float(beyond.mean()))}"

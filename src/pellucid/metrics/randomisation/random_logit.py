@@ -14,7 +14,7 @@ from pellucid.maths.correlation import spearman
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.randomisation.likeness import FLOOR, UNCLEAR, Likeness, too_dear
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.rows import row
 from pellucid.metrics.wording import warned
 
@@ -84,7 +84,7 @@ class RandomLogit(Metric):
             group=FLOOR,
         )  # fmt: skip
         if np.isfinite(found.signed).sum() < ENOUGH_ROWS:
-            return replace(told, text=f"{told.text[:-1]}; {TOO_FEW}."), floor
+            return replace(told, text=f"{told.text[:-1]}; {too_few(evidence.thing + 's')}."), floor
         if told.high <= self.most:
             return replace(told, passed=True), floor
         effects = _effects(evidence, rows, others, self.singles)

@@ -15,7 +15,7 @@ from pellucid.explainers.gradient.settings import checked_site, yes_or_no
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric
-from pellucid.metrics.resample import ENOUGH_ROWS, TOO_FEW, mean_interval
+from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.robustness.neighbourhood import LEAST, Changes, Steps, Walk
 from pellucid.metrics.rows import row
 from pellucid.metrics.wording import percent, sentence, warned
@@ -254,7 +254,7 @@ class Neighbours(Metric):
         if not len(below):
             return told
         if len(below) < ENOUGH_ROWS:
-            return replace(told, text=f"{facts}; {TOO_FEW}.")
+            return replace(told, text=f"{facts}; {too_few(evidence.thing + 's')}.")
         low, high = mean_interval(below, evidence.rng(told.metric, "against random values"))
         facts = f"{facts}; values drawn afresh would have {number(float(np.nanmean(chance)))}"
         if low > 0:
