@@ -55,8 +55,8 @@ ARCHIVES: tuple[tuple[str, str], ...] = (
     ("[Content_Types].xml", "an office document, not a model"),
 )
 ACCEPTED = (
-    "XGBoost JSON or UBJ, LightGBM text, CatBoost CBM or JSON, skops, ONNX; pickle, joblib and what "
-    "torch saves with trust"
+    "XGBoost JSON or UBJ, LightGBM text, CatBoost CBM or JSON, skops, ONNX; pickle, joblib and "
+    "what torch saves with trust"
 )
 
 
