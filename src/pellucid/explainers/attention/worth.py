@@ -34,7 +34,8 @@ def tell_worth(question: ImageQuestion, maps: np.ndarray) -> None:
     colour in place of the cells. Cost: 4 evaluations for each image.
     """
     values = question.images.values
-    cell = cells(*values.shape[2:], CELLS)
+    rows, columns = values.shape[2:]
+    cell = cells(rows, columns, CELLS)
     count = int(cell.max()) + 1
     area = np.bincount(cell.ravel())
     mean = np.stack([np.bincount(cell.ravel(), weights=one.ravel()) for one in maps]) / area
