@@ -1,17 +1,18 @@
 """Real networks explained by many methods, and every method judged: writes docs/judged.md.
 
-    python benchmarks/judged_networks.py [--quick]
+    python benchmarks/judged_networks.py [--fresh]
 
-Networks and photos are read from the folder ``PELLUCID_DATA``, or ``../shared/data``.
+Networks and photos are read from the folder ``PELLUCID_DATA``, or ``../shared/data``. The scores of
+each network are kept in `results/` as soon as they are there, and are not measured again without
+``--fresh``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ METHODS: tuple[str | Explainer, ...] = (
     KernelSHAP(budget=200),
 )
 """What is compared on every network."""
+
+CROPS = 40
+"""Most objects cut out of photos."""
 
 SHOWN = {
     5: "airplane", 6: "bird", 12: "boat", 13: "airplane", 19: "bus", 20: "tv", 22: "car",
@@ -102,59 +106,61 @@ def _cell(score: Any, head: str) -> str:
     return f"**{text}**" if score.passed is False else text
 
 
-def compared(title: str, net: Any, X: Any, **settings: Any) -> list[str]:
+def compared(
+    name: str, title: str, fresh: bool, ask: Callable[[], tuple[Any, Any, dict[str, Any]]]
+) -> list[str]:
     """A section: what was explained, the table, and the sentence."""
-    started = time.perf_counter()
-    found = pel.compare(net, X, methods=METHODS, seed=0, progress=True, **settings)
-    took = time.perf_counter() - started
+    kept = HERE / "results" / f"judged_{name}.pel"
+    if fresh or not kept.exists():
+        net, X, settings = ask()
+        pel.compare(net, X, methods=METHODS, seed=0, **settings).save(kept)
+    found = pel.load(kept)
     methods = [s.group for s in found if s.metric == "seconds"]
-    count = found["verdict"].n
-    print(f"{title}: {took:.0f} s\n{found['verdict'].text}", flush=True)
-    said = f"{count} images. {found['verdict'].text}"
+    said = f"{found['verdict'].n} images. {found['verdict'].text}"
+    print(f"{title}: {said}", flush=True)
     return [f"## {title}", "", said, "", *table(found, methods), ""]
 
 
-def photographed(most: int | None) -> tuple[Any, np.ndarray, list[int]]:
-    """The photos of `SHOWN`, where their object is, and the class that the network gives each."""
+def photographed() -> tuple[Any, Any, dict[str, Any]]:
+    """MobileNetV2, the photos of `SHOWN`, and where the object of each is."""
     photos = real.photos(224)
-    index = list(SHOWN)[:most]
-    masks = np.stack([photos.of(i, SHOWN[i]) for i in index])
-    some = photos.take(index)
-    seen = [i for i, mask in enumerate(masks) if mask.any()]
-    return some.images.take(seen), masks[seen], seen
+    masks = {i: photos.of(i, name) for i, name in SHOWN.items()}
+    index = [i for i, mask in masks.items() if mask.any()]
+    gold = np.stack([masks[i] for i in index])
+    return real.mobilenet(), photos.take(index).images, {"gold": gold}
 
 
-def cropped(net: Any, most: int | None) -> np.ndarray:
-    """Crops of single objects that a network of CIFAR-10 names by one of its classes surely."""
+def cropped(net: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """A network of CIFAR-10, and the crops of objects that it is surest of."""
     pixels, _ = real.crops(32, smallest=0.02)
     mean, std = (np.array(part, dtype=np.float32)[:, None, None] for part in real.COLOURS)
     X = (pixels - mean) / std
     with torch.no_grad():
         sure = torch.softmax(net(torch.from_numpy(X)), dim=1).max(dim=1).values.numpy()
-    return X[np.argsort(-sure, kind="stable")[: most or 40]]
+    return net, X[np.argsort(-sure, kind="stable")[:CROPS]], {}
+
+
+CIFAR = "(CIFAR-10) on objects cut out of the photos"
+SECTIONS: tuple[tuple[str, str, Callable[[], tuple[Any, Any, dict[str, Any]]]], ...] = (
+    ("resnet20", f"ResNet-20 {CIFAR}", lambda: cropped(real.resnet20())),
+    ("lenet", f"LeNet {CIFAR}", lambda: cropped(real.lenet())),
+    ("mobilenet", "MobileNetV2 (ImageNet) on photos of COCO", photographed),
+)
+"""What is compared: a short name, a title, and where the network and its images come from."""
 
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    ask = argparse.ArgumentParser()
-    ask.add_argument("--quick", action="store_true")
-    quick = ask.parse_args().quick
-    most = 4 if quick else None
+    given = argparse.ArgumentParser()
+    given.add_argument("--fresh", action="store_true")
+    fresh = given.parse_args().fresh
     if not real.folder().exists():
         sys.exit(f"There are no data in {real.folder()}: set PELLUCID_DATA")
-    images, masks, _ = photographed(most)
     lines = ["# Explanations of real networks, judged", "", NOTE.replace("\n", " "), ""]
-    lines += compared(
-        "MobileNetV2 (ImageNet) on photos of COCO", real.mobilenet(), images, gold=masks
-    )
-    for title, net in (("ResNet-20", real.resnet20()), ("LeNet", real.lenet())):
-        lines += compared(
-            f"{title} (CIFAR-10) on objects cut out of the photos", net, cropped(net, most)
-        )
+    for name, title, ask in SECTIONS:
+        lines += compared(name, title, fresh, ask)
     lines += [f"Made by `python benchmarks/judged_networks.py`, {date.today():%Y-%m-%d}.", ""]
-    if not quick:
-        (HERE.parent / "docs" / "judged.md").write_text("\n".join(lines))
-    print("\n".join(lines))
+    (HERE.parent / "docs" / "judged.md").write_text("\n".join(lines))
 
 
 if __name__ == "__main__":
