@@ -44,6 +44,8 @@ MAY_IMPORT = {
     "numba": {"maths", "models"},
     "sklearn": {"data", "models", "cli", "testing"},
     "torch": {"models", "explainers", "testing"},
+    "onnx": {"models"},
+    "onnxruntime": {"models"},
     "PIL": {"data"},
     "altair": {"display"},
     "vl_convert": {"display"},
@@ -112,7 +114,7 @@ def test_a_file_is_small_and_has_a_clear_name(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 500
 
 
-KINDS = ("Attribution", "Curve", "Reasons", "Rules", "Scores")
+KINDS = ("Attribution", "Curve", "Examples", "Reasons", "Rules", "Scores")
 HEAVIER = {"scipy", "sklearn", "numba", "pandas", "pyarrow", "altair", "narwhals", "rich", "typer"}
 
 

@@ -104,8 +104,30 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for part in range(2):
         some = features[part::2].rename_axis("row_id").reset_index()
         some.to_parquet(tmp_path / "rows" / f"{part}.parquet", index=False)
+    network_and_photos(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def network_and_photos(folder: Path) -> None:
+    """A small network and a folder of images for each class, where torch and Pillow are there."""
+    try:
+        import torch
+        from PIL import Image
+    except ImportError:
+        return
+    import numpy as np
+
+    from pellucid.models.small_network import small_network
+
+    torch.set_num_threads(1)
+    torch.save(small_network(3, 2).eval(), folder / "net.pt")
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, (32, 40, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
 
 
 def test_the_command_line_examples_run(files: Path) -> None:
@@ -113,15 +135,21 @@ def test_the_command_line_examples_run(files: Path) -> None:
 
     given = commands(README, "pellucid")
     assert {words[1] for words in given} == {
-        *("report", "explain", "show", "methods", "reasons", "compare"),
+        *("report", "explain", "show", "methods", "reasons", "compare", "demo"),
     }
     for words in given:
+        if words[1] == "demo":  # run in tests/cli/test_demo_images.py
+            continue
+        if words[2] == "net.pt" and not (files / "net.pt").exists():
+            continue
         try:
             run(words[1:])
         except SystemExit as stop:
             assert stop.code in (0, None), words  # noqa: PT017 - the code is the outcome
     written = ("report.html", "shares.parquet", "shares.pel", "shares.svg", "compare.svg")
     assert (files / "shares" / "_SUCCESS.json").exists()
+    if (files / "net.pt").exists():
+        written = (*written, "photos.html", "maps.html", "judged.svg")
     for made in (*written, "reasons.parquet"):
         assert (files / made).stat().st_size > 500
 

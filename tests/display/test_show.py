@@ -100,6 +100,7 @@ def test_the_folder_is_the_registry():
         "gallery",
         "heatmap",
         "overlays",
+        "regions",
         "interactions",
         "reasons",
         "rules",

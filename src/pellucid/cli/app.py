@@ -77,9 +77,10 @@ def _options(
         context.get_help()
 
 
-@app.command(epilog="Example: pellucid demo --data diabetes -o diabetes.html")
+@app.command(epilog="Example: pellucid demo --data diabetes -o diabetes.html; pellucid demo images")
 def demo(
-    data: options.Bundled = "breast_cancer",
+    lesson: options.Lesson = "table",
+    data: options.Bundled = None,
     output: options.Page = Path("report.html"),
     seed: options.Seed = 0,
     json: options.Json = False,
@@ -87,10 +88,13 @@ def demo(
     """Train a model on bundled real data and write a report about it.
 
     Needs no files and no network. Prints the three findings that matter, and where the report is.
+
+    The lesson **images** trains a network in seconds on digits whose corner gives the answer away:
+    see that being right is not enough, that explanations show it, and which of them do.
     """
     from pellucid.cli.demo import run_demo
 
-    run_demo(data, output, seed, json)
+    run_demo(lesson, data, output, seed, json)
 
 
 @app.command(
@@ -99,14 +103,19 @@ def demo(
 def report(
     model: options.Model,
     data: options.Data,
-    target: options.Target,
+    target: options.Target = None,
     output: options.Page = Path("report.html"),
+    methods: options.Methods = None,
     background: options.Background = None,
     class_: options.Class = None,
     scale: options.Scale = "auto",
     rows: options.Rows = None,
     threshold: options.Threshold = 0.5,
     title: options.Title = None,
+    size: options.Size = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    segments: options.Segments = None,
     strict: options.Strict = False,
     trust: options.Trust = False,
     seed: options.Seed = 0,
@@ -116,12 +125,17 @@ def report(
 
     DATA should be rows that the model has not seen in training. With **--background**,
     the training data, explanations start from what the model learned on.
+
+    DATA may be a folder of images, and MODEL a network. With a folder for each class, the report
+    says how often the network is right.
     """
+    from pellucid.cli.pictures import Reading
     from pellucid.cli.report import run_report
 
     run_report(
-        model, data, target, output, background=background, class_=class_, scale=scale, rows=rows,
-        threshold=threshold, title=title, strict=strict, trust=trust, seed=seed, json=json,
+        model, data, target, output, methods=methods, background=background, class_=class_,
+        scale=scale, rows=rows, threshold=threshold, title=title, strict=strict, trust=trust,
+        seed=seed, json=json, reading=Reading(size=size, mean=mean, std=std, segments=segments),
     )  # fmt: skip
 
 
@@ -147,6 +161,10 @@ def explain(
     fresh: options.Fresh = False,
     max_seconds: options.MaxSeconds = None,
     max_evaluations: options.MaxEvaluations = None,
+    size: options.Size = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    segments: options.Segments = None,
     check: options.Check = False,
     trust: options.Trust = False,
     seed: options.Seed = 0,
@@ -162,8 +180,12 @@ def explain(
     or killed goes on when the same command is given again. With a folder as output the parts stay
     apart, with a receipt for each. When a limit is reached, what was done so far is kept and the
     exit code is 5.
+
+    Images are explained pixel by pixel, and written as a .pel file or as overlays: a picture with
+    each image beside what every method, as in **--method saliency,grad_cam**, lays over it.
     """
     from pellucid.cli.explain import Asked, run_explain
+    from pellucid.cli.pictures import Reading
     from pellucid.cli.stream import Streamed
 
     run_explain(
@@ -178,6 +200,7 @@ def explain(
             id=tuple(id or ()), top=top, float32=float32, summaries=tuple(summary or ()),
             engine=engine, workers=workers, fresh=fresh,
         ),
+        Reading(size=size, mean=mean, std=std, segments=segments),
     )  # fmt: skip
 
 
@@ -236,20 +259,28 @@ def compare(
     class_: options.Class = None,
     scale: options.Scale = "auto",
     budget: options.Budget = None,
-    rows: options.Compared = 100,
+    rows: options.Compared = None,
     group: options.Together = None,
     correlated: options.Correlated = None,
+    size: options.Size = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    segments: options.Segments = None,
     trust: options.Trust = False,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Compare methods: do they agree, which is faithful and stable, what does each cost?"""
+    """Compare methods: do they agree, which is faithful and stable, what does each cost?
+
+    The last line says which methods to believe for this model and this data.
+    """
     from pellucid.cli.compare import run_compare
+    from pellucid.cli.pictures import Reading
 
     run_compare(
         model, data, output, methods=methods, target=target, background=background, class_=class_,
         scale=scale, budget=budget, rows=rows, group=group, correlated=correlated, trust=trust,
-        seed=seed, json=json,
+        seed=seed, json=json, reading=Reading(size=size, mean=mean, std=std, segments=segments),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.app import say
+from pellucid.cli.demo_images import run_images
 from pellucid.cli.inputs import destination
 from pellucid.cli.report import told
 from pellucid.core.errors import UnknownName
@@ -14,15 +15,27 @@ from pellucid.data.datasets import Dataset, load_dataset
 BUNDLED = ("breast_cancer", "diabetes", "wine", "iris")
 """Data sets that need no network."""
 
+LESSONS = ("table", "images")
+
 HELD_OUT = 0.3
 """Share of the rows that the model does not see."""
 
 
-def run_demo(data: str, output: Path, seed: int, json: bool) -> None:
+def run_demo(lesson: str, data: str | None, output: Path, seed: int, json: bool) -> None:
+    """Train a model on bundled data and write its report: one of a table, or of images."""
+    if lesson not in LESSONS:
+        raise UnknownName.among("lesson", lesson, LESSONS)
+    destination(output, (".html",))
+    if lesson == "images":
+        run_images(data, output, seed, json)
+    else:
+        run_table("breast_cancer" if data is None else data, output, seed, json)
+
+
+def run_table(data: str, output: Path, seed: int, json: bool) -> None:
     """Train a gradient-boosted model on a held-out split and write its report."""
     if data not in BUNDLED:
         raise UnknownName.among("bundled data set", data, BUNDLED)
-    destination(output, (".html",))
     dataset = load_dataset(data)
     say(f"Training a gradient-boosted model on {data} ({len(dataset.X):,} rows) …")
     model, parts = train(dataset, seed)

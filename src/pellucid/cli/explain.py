@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.cli.app import Exit, say
+from pellucid.cli.explain_images import run_on_images
 from pellucid.cli.inputs import (
     background_from,
     destination,
@@ -19,6 +20,7 @@ from pellucid.cli.inputs import (
     rows_from,
     target_hint,
 )
+from pellucid.cli.pictures import Reading, are_pictures
 from pellucid.cli.stream import Streamed, is_folder, run_streamed
 from pellucid.cli.typed_method import method_from
 from pellucid.core.attribution import Attribution
@@ -64,8 +66,14 @@ class Asked:
     json: bool
 
 
-def run_explain(model: Path, data: Path, output: Path, asked: Asked, streamed: Streamed) -> None:
+def run_explain(
+    model: Path, data: Path, output: Path, asked: Asked, streamed: Streamed, reading: Reading
+) -> None:
     """Explain every row: in memory where the whole is needed at once, otherwise in parts."""
+    if are_pictures(data, reading):
+        streamed.refuse_for_images()
+        run_on_images(model, data, output, asked, reading)
+        return
     folder = is_folder(output)
     limited = asked.max_seconds is not None or asked.max_evaluations is not None
     whole = output.suffix.lower() == ".pel" or limited or asked.check

@@ -20,8 +20,8 @@ def _path(*names: str, help: str) -> typer.models.OptionInfo:
 
 
 MODEL = (
-    "XGBoost .json or .ubj, LightGBM .txt, CatBoost .cbm, or skops; a pickle or joblib file, or "
-    "module:function, with --trust."
+    "XGBoost .json or .ubj, LightGBM .txt, CatBoost .cbm, skops, or a network as ONNX; with "
+    "--trust a pickle or joblib file, what torch saved (.pt, .pt2), or module:function."
 )
 
 Model = Annotated[
@@ -37,7 +37,8 @@ Data = Annotated[
         metavar="DATA",
         readable=False,
         show_default=False,
-        help="A table: CSV, Parquet or Arrow, one row for each case.",
+        help="A table: CSV, Parquet or Arrow, one row for each case. Or images: a folder of them, "
+        "or of a folder for each class; an .npy or .npz array.",
     ),
 ]
 LongData = Annotated[
@@ -46,7 +47,8 @@ LongData = Annotated[
         metavar="DATA",
         readable=False,
         show_default=False,
-        help="A table of any length: CSV, Parquet or Arrow; a folder of Parquet; a 'pattern*'.",
+        help="A table of any length: CSV, Parquet or Arrow; a folder of Parquet; a 'pattern*'. Or "
+        "images: a folder of them; an .npy or .npz array.",
     ),
 ]
 Saved = Annotated[Path, _file("A saved explanation (.pel).")]
@@ -64,7 +66,12 @@ Written = Annotated[
 Page = Annotated[Path, _path("-o", "--output", help="The page to write.")]
 Shares = Annotated[
     Path,
-    _path("-o", "--output", help="A .parquet file, a folder, or a .pel file for pellucid show."),
+    _path(
+        "-o",
+        "--output",
+        help="A .parquet file, a folder, or a .pel file for pellucid show; of images a .pel "
+        "file or a picture: .svg, .png, .html, .json.",
+    ),
 ]
 Picture = Annotated[
     Path | None, _path("-o", "--output", help="A picture: .svg, .png, .html or .json.")
@@ -104,9 +111,10 @@ Correlated = Annotated[
 ]
 
 Target = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="COLUMN", show_default=False, help="The column of DATA with the true answers."
+        metavar="COLUMN",
+        help="The column of DATA with the true answers. Of images their folders tell.",
     ),
 ]
 LeftOut = Annotated[
@@ -123,7 +131,7 @@ OnlyClass = Annotated[str | None, typer.Option("--class", metavar="LABEL", help=
 OnlyRow = Annotated[str | None, typer.Option("--row", metavar="LABEL", help="Only this row.")]
 Rows = Annotated[
     str | None,
-    typer.Option(metavar="N,N", help="Rows to explain one by one, such as 17,23."),
+    typer.Option(metavar="N,N", help="Rows to explain one by one, such as 17,23; or images."),
 ]
 Scale = Annotated[
     str,
@@ -136,8 +144,15 @@ Threshold = Annotated[
     float, typer.Option(metavar="P", help="The probability from which a class is predicted.")
 ]
 Title = Annotated[str | None, typer.Option(metavar="TEXT", help="The headline.")]
+Lesson = Annotated[
+    str, typer.Argument(metavar="LESSON", help="table, or images: a network on handwritten digits.")
+]
 Bundled = Annotated[
-    str, typer.Option(metavar="NAME", help="breast_cancer, wine, iris; or diabetes, a number.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="breast_cancer, wine, iris; or diabetes, a number. Of images hans or honest.",
+    ),
 ]
 Method = Annotated[
     str | None,
@@ -162,12 +177,42 @@ Kind = Annotated[
 
 Methods = Annotated[
     str | None,
-    typer.Option(metavar="A,B", help="By default the best one, two samplers and LIME."),
+    typer.Option(
+        metavar="A,B",
+        help="By default the best one, two samplers and LIME; of images those that fit.",
+    ),
 ]
-Compared = Annotated[int, typer.Option(metavar="N", help="Most rows; more are drawn at random.")]
+Compared = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Most rows; more are drawn at random. By default 100, or 30 images.",
+        show_default=False,
+    ),
+]
 Drawn = Annotated[
     Path | None,
     _path("-o", "--output", help="A picture (.svg, .png, .html, .json) or the scores (.pel)."),
+]
+
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="What image files are resized to, such as 224 or 240x320: the shorter side, and the "
+        "middle cut out.",
+    ),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(metavar="R,G,B", help="What is taken from pixels between 0 and 1, by channel."),
+]
+Std = Annotated[
+    str | None, typer.Option(metavar="R,G,B", help="What they are then divided by, by channel.")
+]
+Segments = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="What images are cut into: so many superpixels, slic, or grid."),
 ]
 
 Budget = Annotated[

@@ -35,15 +35,25 @@ class Streamed:
     workers: int | None = None
     fresh: bool = False
 
+    @property
+    def given(self) -> list[str]:
+        """The options that were given, as they are typed."""
+        told = [f"--{each.name}" for each in fields(self) if getattr(self, each.name)]
+        return [name.replace("summaries", "summary") for name in told]
+
     def refuse_where_whole(self) -> None:
         """Raise where the explanation is made in memory, which these options do not know."""
-        given = [f"--{each.name}" for each in fields(self) if getattr(self, each.name)]
-        if given:
+        if self.given:
             raise InvalidSetting(
                 "These options are for a .parquet file or a folder without limits and checks",
-                got=[name.replace("summaries", "summary") for name in given],
+                got=self.given,
                 fix="Leave them out, or write to a folder",
             )
+
+    def refuse_for_images(self) -> None:
+        """Raise where images are explained."""
+        if self.given:
+            raise InvalidSetting("These options are for tables, and DATA is images", got=self.given)
 
 
 def is_folder(output: Path) -> bool:

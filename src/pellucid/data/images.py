@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ CHANNELS = (1, 3, 4)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Files that are read as images from a folder."""
+
+PROCESSED = "pixel_values"
+"""Where an image processor puts the images that it has made ready."""
 
 TAKEN = (
     "an array or tensor of shape (sample, channel, row, column) or (sample, row, column, channel), "
@@ -65,8 +68,9 @@ class Images:
         ----------
         X : object
             An array or tensor of shape (sample, channel, row, column) or with the channels last, a
-            list of such images, of PIL images or of paths, or a folder. Arrays are taken as they
-            are; files and PIL images become values between 0 and 1.
+            list of such images, of PIL images or of paths, a folder, or what an image processor of
+            Hugging Face returns: its ``"pixel_values"``. Arrays are taken as they are; files and
+            PIL images become values between 0 and 1.
         size : int or (row, column), optional
             What files and PIL images are resized to: the shorter side is brought to it and the
             middle is cut out.
@@ -84,6 +88,7 @@ class Images:
         """
         if isinstance(X, Images):
             return X
+        X = X[PROCESSED] if _is_processed(X) else X
         if isinstance(X, (str, Path)) or _is_list_of_files(X):
             return _read(X, size, mean, std)
         if size is not None:
@@ -150,7 +155,7 @@ class Images:
 
 def are_images(X: Any) -> bool:
     """Whether this is a batch of images, and not a table; reads no file."""
-    if isinstance(X, Images):
+    if isinstance(X, Images) or _is_processed(X):
         return True
     if isinstance(X, (str, Path)):
         path = Path(X)
@@ -161,6 +166,11 @@ def are_images(X: Any) -> bool:
     return _is_list_of_files(X) or (
         isinstance(X, (list, tuple)) and len(X) > 0 and len(getattr(X[0], "shape", ())) == 3
     )
+
+
+def _is_processed(X: Any) -> bool:
+    """Whether this is what an image processor returns, and not a table with such a column."""
+    return isinstance(X, Mapping) and len(getattr(X.get(PROCESSED), "shape", ())) == 4
 
 
 def _files(folder: Path) -> Iterable[Path]:

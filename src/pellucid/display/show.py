@@ -63,9 +63,9 @@ def show(
     predicted against actual classes are a ``"confusion"``, those of `pellucid.compare` a
     ``"comparison"``, any others ``"scores"``;
     reasons are a picture of one row, or of how often each comes; attributions of images are
-    ``"overlays"``, side by side on one scale; examples that are images are a ``"gallery"``; two
-    other attributions are an ``"agreement"``, several curves a grid of the eight that move the
-    output most.
+    ``"overlays"``, side by side on one scale, or by `kind` ``"regions"``, the strongest tenth that
+    each names; examples that are images are a ``"gallery"``; two other attributions are an
+    ``"agreement"``, several curves a grid of the eight that move the output most.
 
     Parameters
     ----------

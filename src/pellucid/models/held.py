@@ -48,8 +48,15 @@ def held(module: Any, *, in_place: bool) -> Iterator[None]:
 
 
 def works_in_place(part: Any) -> bool:
-    """Whether this is an activation that writes into its input."""
-    return getattr(part, "inplace", False) is True
+    """Whether this is an activation that writes into its input, and could do otherwise."""
+    return getattr(part, "inplace", False) is True and not is_compiled(part)
+
+
+def is_compiled(part: Any) -> bool:
+    """Whether this is TorchScript, into which nothing looks and whose settings are fixed."""
+    import torch
+
+    return isinstance(part, torch.jit.ScriptModule)
 
 
 def _hooks(modules: list[Any]) -> Iterator[tuple[tuple[int, str], dict[int, Any]]]:

@@ -36,7 +36,7 @@ class Redrawn:
     Raises
     ------
     CannotExplain
-        If the network cannot be copied, or has no weights.
+        If the network is compiled, cannot be copied, or has no weights.
 
     Notes
     -----
@@ -44,6 +44,11 @@ class Redrawn:
     """
 
     def __init__(self, model: TorchModel, values: np.ndarray) -> None:
+        if "sites" not in model.can:
+            raise CannotExplain(
+                f"{model.name} is compiled, and its parts cannot be drawn anew",
+                fix="Give the module that it was compiled from",
+            )
         self._first = model.module
         self.model = model.around(copied(model))
         self.layers = _in_order(self.model, values)

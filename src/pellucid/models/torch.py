@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, UnknownName
 from pellucid.models import fingerprints, frames
 from pellucid.models.adapter import Model
-from pellucid.models.held import held, works_in_place
+from pellucid.models.held import held, is_compiled, works_in_place
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +98,7 @@ class TorchModel(Model):
 
     @property
     def can(self) -> frozenset[str]:
-        found = {"predict", "gradient"} if _is_compiled(self.module) else CAN
+        found = {"predict", "gradient"} if is_compiled(self.module) else CAN
         return frozenset(found | {"proba"} if self.task == "classification" else found)
 
     @property
@@ -369,10 +369,3 @@ def _in_memory(x: torch.Tensor) -> np.ndarray:
     if x.dtype == torch.bfloat16:
         x = x.contiguous().view(-1).view(torch.uint8)
     return np.ascontiguousarray((x if x.is_cpu else x.cpu()).numpy())
-
-
-def _is_compiled(part: Any) -> bool:
-    """Whether this is TorchScript, into which nothing looks and whose settings are fixed."""
-    import torch
-
-    return isinstance(part, torch.jit.ScriptModule)

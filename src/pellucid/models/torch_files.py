@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 import zipfile
 from typing import Any
 
@@ -72,7 +73,9 @@ def load_torch(data: bytes, kind: str, name: str) -> Any:
     held = io.BytesIO(data)
     try:
         if kind == "torchscript":
-            return torch.jit.load(held, map_location="cpu")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # torch's, not the user's
+                return torch.jit.load(held, map_location="cpu")
         if kind == "torch-export":
             return torch.export.load(held).module()
         sys.path.insert(0, os.getcwd())

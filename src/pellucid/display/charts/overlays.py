@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import AxisError, InvalidSetting, UnknownName
 from pellucid.display import figure
-from pellucid.display.pieces.overlay import blended, grey_of, png
+from pellucid.display.pictures import address, enlarged, overlaid
 from pellucid.display.reading import check_top
 from pellucid.display.theme import WIDTH, palette
 from pellucid.display.words import brief, counted, listed, method_name, shorten
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 TAKES = ("attribution of images",)
 
-STRONGEST = 0.98
-"""The part of an image's pixels below full strength: a few extreme ones pale nothing."""
-
 MOST = 8
 """Images drawn, unless more are asked for."""
 
@@ -31,6 +27,9 @@ SMALLEST = 72
 """Pixels of the side of one picture at least; more methods take another line."""
 
 LARGEST = 200
+
+Paint = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, str]]
+"""From an image (row, column, 3) and a method's values (row, column) to a picture and its words."""
 
 GAP, HEAD = 8, 18
 """Pixels between pictures, and for the words above each."""
@@ -66,11 +65,35 @@ def chart(
     compared is where each puts its weight, and which way. Where all values of an image are above
     zero, the least of them is drawn as nothing.
     """
+    given = (explanation,) if isinstance(explanation, Attribution) else tuple(explanation)
+    return side_by_side(
+        given,
+        _laid_over,
+        question="What did the network look at?",
+        reading=_reading(given),
+        row=row,
+        top=top,
+        theme=theme,
+        width=width,
+    )
+
+
+def side_by_side(
+    given: Sequence[Attribution],
+    paint: Paint,
+    *,
+    question: str,
+    reading: str,
+    row: str | int | None,
+    top: int | None,
+    theme: str,
+    width: int,
+) -> alt.LayerChart:
+    """Each image, and beside it what `paint` makes of the values of each method."""
     import altair as alt
 
     figure.check_width(width)
-    given = (explanation,) if isinstance(explanation, Attribution) else tuple(explanation)
-    maps = [_maps(each) for each in given]
+    maps = [maps_of(each) for each in given]
     pixels = _pixels(given)
     if len({each.shape for each in maps}) > 1 or pixels.shape[:3] != maps[0].shape:
         raise InvalidSetting(
@@ -79,7 +102,7 @@ def chart(
             allowed=f"{pixels.shape[:3]}",
         )
     places = _chosen(given[0], row, top)
-    columns, size = _laid_out(given, maps, pixels, places, width)
+    columns, size = _laid_out(given, maps, pixels, places, width, paint)
     side, tall, wide, high = size
     colours = palette(theme)
     base = alt.Chart(figure.table(columns)).encode(
@@ -98,8 +121,8 @@ def chart(
     methods = listed([method_name(each.method) for each in given])
     return figure.finish(
         layers.properties(height=high, width=wide),
-        question="What did the network look at?",
-        reading=_reading(given),
+        question=question,
+        reading=reading,
         alternative=f"{counted(len(places), 'image')} with overlays of {methods}. {told}",
         theme=theme,
         width=width,
@@ -113,6 +136,7 @@ def _laid_out(
     pixels: np.ndarray,
     places: Sequence[int],
     width: int,
+    paint: Paint,
 ) -> tuple[dict[str, list[object]], tuple[int, int, int, int]]:
     """Where each picture stands and what it shows; the sides of one, and of all of them."""
     names = ["image", *(method_name(each.method) for each in given)]
@@ -128,20 +152,23 @@ def _laid_out(
         target = _target(given[0], place)
         for number, name in enumerate(names):
             part, at = divmod(number, across)
-            picture, said = _picture(pixels[place], maps, place, number)
+            image = enlarged(pixels[place])
+            picture, said = image, "the image itself"
+            if number:
+                picture, said = paint(image, maps[number - 1][place])
             columns["x"].append(at * (side + GAP) + side / 2)
             columns["y"].append((line * lines + part) * (tall + HEAD + GAP) + HEAD + tall / 2)
             columns["head"].append(
                 shorten(f"{target}" if number == 0 else name, max(int(side / 5.6), 8))
             )
-            columns["url"].append(picture)
+            columns["url"].append(address(picture))
             columns["said"].append(said)
             columns["method"].append(name)
             columns["name"].append(str(given[0].coords["sample"][place]))
     return columns, (side, tall, across * (side + GAP), len(places) * lines * (tall + HEAD + GAP))
 
 
-def _maps(attribution: Attribution) -> np.ndarray:
+def maps_of(attribution: Attribution) -> np.ndarray:
     """Values on the images' grid, added up over channels: (sample, row, column)."""
     if set(attribution.dims) - {"sample", "channel", "row", "column"}:
         raise AxisError(
@@ -159,7 +186,7 @@ def _pixels(given: Sequence[Attribution]) -> np.ndarray:
     for each in given:
         if each.inputs is not None and "pixels" in each.inputs:
             return np.asarray(each.inputs["pixels"])
-    shape = _maps(given[0]).shape
+    shape = maps_of(given[0]).shape
     return np.ones((*shape, 3))
 
 
@@ -180,25 +207,15 @@ def _target(attribution: Attribution, place: int) -> str:
     return attribution.target or str(attribution.coords["sample"][place])
 
 
-def _picture(
-    image: np.ndarray, maps: Sequence[np.ndarray], place: int, number: int
-) -> tuple[str, str]:
-    """One picture as a data address, and what it says in words."""
-    times = max(1, LARGEST // max(image.shape[:2]))
-    large = np.kron(image, np.ones((times, times, 1)))
-    if number == 0:
-        return _address(np.round(255 * large).astype(np.uint8)), "the image itself"
-    values = maps[number - 1][place]
-    shown = values - max(float(values.min()), 0.0)  # of what is everywhere, what stands out
-    full = float(np.quantile(np.abs(shown), STRONGEST)) or float(np.abs(shown).max())
+def _laid_over(image: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, str]:
+    """The overlay, and how much the values raise and lower the output in all."""
+    return overlaid(image, enlarged(values)), moved(values)
+
+
+def moved(values: np.ndarray) -> str:
+    """How much the values of one image raise and lower the output in all, in words."""
     up, down = float(values[values > 0].sum()), float(values[values < 0].sum())
-    said = f"raise it by {brief(up)}, lower it by {brief(-down)}" if down else f"{brief(up)} in all"
-    spread = np.kron(shown, np.ones((times, times)))
-    return _address(blended(grey_of(large), spread, full)), said
-
-
-def _address(pixels: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+    return f"raise it by {brief(up)}, lower it by {brief(-down)}" if down else f"{brief(up)} in all"
 
 
 def _reading(given: Sequence[Attribution]) -> str:

@@ -148,6 +148,47 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What one method says of one image: pictures under its name.
+
+    Parameters
+    ----------
+    name : str
+        The method, or what else this is.
+    sources, alternatives : tuple of str
+        The addresses of the pictures, and what each shows in words.
+    doubted : bool
+        Whether the judge found something against the method.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    doubted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """One image explained: why it is shown, what the model said, and what each method says."""
+
+    block: ClassVar[str] = "sight"
+    id: str
+    title: str
+    why: str
+    verdict: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paragraph:
+    """A paragraph, with a heading where it has one."""
+
+    block: ClassVar[str] = "paragraph"
+    title: str = ""
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """A table with a search box."""
 
@@ -156,9 +197,10 @@ class Search:
     lead: str
     hint: str
     table: DataTable
+    what: str = "a row"
 
 
-Block = DataTable | Facts | Findings | Figure | Side | Case | Search
+Block = DataTable | Facts | Findings | Figure | Side | Case | Sight | Paragraph | Search
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.core.errors import InvalidSetting, WrongTarget
 from pellucid.core.files import writable
 from pellucid.core.scores import Score
+from pellucid.data.images import are_images
 from pellucid.data.schema import Schema
 from pellucid.display.report import cases, drivers, effects, origin, quality, trust
 from pellucid.display.report.blocks import Finding, Tile
 from pellucid.display.report.facts import Facts, Options, gather
+from pellucid.display.report.images.facts import Options as ImageOptions
+from pellucid.display.report.images.report import report_on_images
+from pellucid.display.report.made import Report
 from pellucid.display.report.page import render, write
 from pellucid.display.words import (
     brief,
@@ -29,43 +32,22 @@ from pellucid.display.words import (
     percent,
     shorten,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Where the page is, and what it found.
-
-    Parameters
-    ----------
-    path : Path
-        The page.
-    findings : tuple of str
-        The findings that matter.
-    warnings : int
-        How many checks of the explanation fail.
-    evaluations : int
-        Rows that the model was asked to predict.
-    seconds : float
-        Wall-clock time.
-    """
-
-    path: Path
-    findings: tuple[str, ...]
-    warnings: int
-    evaluations: int
-    seconds: float
+from pellucid.explainers.explainer import Explainer
 
 
 def report(
     model: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     path: str | os.PathLike[str] = "report.html",
     background: Any = None,
     target: Any = None,
     scale: str = "auto",
     rows: Any = (),
+    methods: Sequence[str | Explainer] | None = None,
+    segments: Any = None,
+    gold: Any = None,
     threshold: float = 0.5,
     title: str | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
@@ -80,10 +62,10 @@ def report(
     ----------
     model : object
         Anything that `pellucid.explain` takes and that predicts classes or numbers.
-    X : table of shape (sample, feature)
-        Rows that the model has not seen in training.
+    X : table of shape (sample, feature), or images (sample, channel, row, column)
+        Rows, or images, that the model has not seen in training.
     y : array of shape (sample,)
-        Their true answers.
+        Their true answers; of images they may be left out.
     path : path
         The file to write; it appears whole or not at all.
     background : table of shape (row, feature), optional
@@ -93,7 +75,11 @@ def report(
     scale : str
         As in `pellucid.explain`.
     rows : row label or sequence of row labels
-        Rows to explain one by one, beside those the report chooses.
+        Rows, or images by name, to explain one by one, beside those the report chooses.
+    methods : sequence of str or Explainer, optional
+        For images: what is drawn side by side and judged; by default up to eight that fit.
+    segments, gold : optional
+        For images: as in `pellucid.compare`.
     threshold : float
         With two classes, the probability from which the target is predicted.
     title : str, optional
@@ -122,24 +108,43 @@ def report(
     Notes
     -----
     Cost: a few thousand evaluations per explained column for effects and importance; exact methods
-    for shares where they exist, else 1024 coalitions for each of 60 rows.
+    for shares where they exist, else 1024 coalitions for each of 60 rows. Images are all predicted
+    once; six are shown with every method, and 10 to 24, fewer the larger they are, drawn at random
+    to judge the methods: some seconds for small images, some minutes for those of 224 × 224 pixels.
     """
-    started = time.perf_counter()
     writable(path)
-    options = Options(
-        target=target,
-        scale=scale,
-        rows=tuple(rows) if isinstance(rows, (list, tuple, np.ndarray)) else (rows,),
-        threshold=threshold,
-        schema=schema,
-        splits=dict(splits or {}),
-        origin=dict(origin or {}),
-        seed=seed,
-        progress=progress,
-    )
+    wanted = tuple(rows) if isinstance(rows, (list, tuple, np.ndarray)) else (rows,)
+    common: dict[str, Any] = {
+        "target": target, "scale": scale, "rows": wanted, "splits": dict(splits or {}),
+        "origin": dict(origin or {}), "seed": seed, "progress": progress,
+    }  # fmt: skip
+    where: dict[str, Any] = {"path": path, "background": background, "title": title}
+    if are_images(X):
+        _only("tables", "images", {"schema": schema is not None, "threshold": threshold != 0.5})
+        asked = ImageOptions(methods=methods, segments=segments, gold=gold, **common)
+        return report_on_images(model, X, y, options=asked, **where)
+    given = {"methods": methods, "segments": segments, "gold": gold}
+    _only("images", "a table", {name: each is not None for name, each in given.items()})
+    if y is None:
+        raise WrongTarget("A report on a table needs the true answers", fix="Give y")
+    options = Options(threshold=threshold, schema=schema, **common)
+    return _report_on_table(model, X, y, options=options, **where)
+
+
+def _report_on_table(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    path: str | os.PathLike[str],
+    background: Any,
+    options: Options,
+    title: str | None,
+) -> Report:
+    """Measure and write."""
+    started = time.perf_counter()
     facts = gather(model, X, y, background, options)
     findings = headline(facts)
-    seconds = time.perf_counter() - started
     text = render(
         title=title or f"What drives {_short(facts.question.model.name)}?",
         lead=_lead(facts),
@@ -147,7 +152,7 @@ def report(
         tiles=tiles(facts),
         sections=sections(facts),
         seed=facts.question.seed,
-        seconds=seconds,
+        seconds=time.perf_counter() - started,
         evaluations=facts.evaluations,
     )
     return Report(
@@ -157,6 +162,13 @@ def report(
         evaluations=facts.evaluations,
         seconds=time.perf_counter() - started,
     )
+
+
+def _only(of: str, given: str, options: Mapping[str, bool]) -> None:
+    """Raise where an option for one kind of data was given with another."""
+    for name, there in options.items():
+        if there:
+            raise InvalidSetting(f"{name} is for {of}", got=f"{name}= and {given}")
 
 
 def sections(facts: Facts) -> tuple[Any, ...]:
