@@ -135,7 +135,7 @@ SETTINGS: dict[str, Wrong] = {
 }  # fmt: skip
 
 REPORTS: dict[str, Wrong] = {
-    "no answers": (lambda: report(y=None), errors.WrongTarget, "do not fit the rows"),
+    "no answers": (lambda: report(y=None), errors.WrongTarget, "needs the true answers"),
     "too few answers": (lambda: report(y=GOOD[:5]), errors.WrongTarget, "do not fit the rows"),
     "answers the model never saw": (
         lambda: report(y=np.where(X["age"] > 1, "ugly", GOOD)), errors.WrongTarget, "Got ugly"),
