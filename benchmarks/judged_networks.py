@@ -79,8 +79,8 @@ log-odds. Random weights and other class are rank correlations with the map of a
 weights are random, and with the map of another class: near zero is right. Noise is how much a map
 changes when every pixel moves by 1 % of its spread. Pointing, mass and rank say how much of a map
 is on the object that people marked: plausible is not faithful. **Bold** fails its check: it cannot
-be told from random order, or does not need the weights or the class. The reverse order is that of the
-method named first as best."""
+be told from random order, or does not need the weights or the class. The reverse order is that of
+the method named first as best."""
 
 
 def table(found: Scores, methods: Sequence[str]) -> list[str]:
