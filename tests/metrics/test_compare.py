@@ -17,7 +17,7 @@ from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.question import Question
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP
-from pellucid.metrics.faithfulness.removal_curves import areas
+from pellucid.metrics.faithfulness.areas import areas
 from pellucid.metrics.gather import each_output
 from pellucid.metrics.table_evidence import repeat
 

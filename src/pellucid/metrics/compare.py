@@ -23,8 +23,8 @@ from pellucid.maths.correlation import spearman
 from pellucid.metrics.believed import SIMILAR, listed, verdict
 from pellucid.metrics.contestants import Answer, answered, fewer, recipes_of
 from pellucid.metrics.evidence import Evidence
+from pellucid.metrics.faithfulness.areas import areas, orders_of
 from pellucid.metrics.faithfulness.removal_curve import NUMBERS, RemovalCurve, ways
-from pellucid.metrics.faithfulness.removal_curves import areas, orders_of
 from pellucid.metrics.image_evidence import ImageEvidence
 from pellucid.metrics.metric import Metric
 from pellucid.metrics.plausibility.plausibility import Plausibility

@@ -117,7 +117,7 @@ def tell_if_rough(question: Asked, players: int, count: int) -> None:
         question.note(
             f"{2 * count + 2} of all {most} coalitions of {players} {question.parts} are "
             "evaluated: with so large a part, 95 % intervals may be too wide or too narrow (they "
-            f"hold 80 to 100 %). With {most} coalitions the values are exact."
+            f"held 79 to 100 % in trials). With {most} coalitions the values are exact."
         )
 
 

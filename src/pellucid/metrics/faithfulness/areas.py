@@ -3,6 +3,9 @@
 Deletion replaces the features of a row by background values, the first of the order first;
 insertion starts from background values and puts the row's own in. A good order moves the
 prediction early when deleting, and comes near it early when inserting.
+
+`compare` holds methods on tables to these: by magnitude, in either direction, against a band of
+random orders. `curves` goes by sign, one random order beside it, and serves all other numbers.
 """
 
 from __future__ import annotations
