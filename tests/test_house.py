@@ -92,6 +92,24 @@ def test_a_room_imports_only_from_lower_floors(path: Path) -> None:
         )
 
 
+OF_NETWORKS = {"attention", "cam", "concepts", "gradient", "perturbation", "relevance"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_families_of_methods_for_networks_know_what_they_share_and_not_each_other(
+    path: Path,
+) -> None:
+    above, *inside = path.relative_to(SOURCE).parts
+    if above != "explainers" or inside[0] not in OF_NETWORKS | {"network"}:
+        return
+    for module, line in imports(ast.parse(path.read_text())):
+        parts = module.split(".")
+        if parts[:2] == ["pellucid", "explainers"] and len(parts) > 2:
+            assert parts[2] == inside[0] or parts[2] not in OF_NETWORKS, (
+                f"{path.relative_to(SOURCE)}:{line} imports {module}"
+            )
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_a_library_stays_in_the_rooms_that_may_use_it(path: Path) -> None:
     for module, line in imports(ast.parse(path.read_text())):

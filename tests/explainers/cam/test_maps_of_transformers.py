@@ -12,7 +12,7 @@ import pellucid as pel  # noqa: E402
 from pellucid.core.errors import CannotExplain  # noqa: E402
 from pellucid.explainers.cam.ablation_cam import AblationCAM  # noqa: E402
 from pellucid.explainers.cam.grad_cam import GradCAM  # noqa: E402
-from pellucid.explainers.cam.grids import token_grid  # noqa: E402
+from pellucid.explainers.network.grids import token_grid  # noqa: E402
 from twins import cams  # noqa: E402
 from twins.networks_of_tests import seeded  # noqa: E402
 from twins.transformers_of_tests import Eager, Encoded, Fused, Packed, TinyViT  # noqa: E402

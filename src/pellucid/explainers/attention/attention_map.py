@@ -13,11 +13,11 @@ from pellucid.core.errors import CannotExplain
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.attention.weights import attended
 from pellucid.explainers.attention.worth import tell_worth
-from pellucid.explainers.cam.grids import MOST_EXTRA, Grid, token_grid, upsampled
-from pellucid.explainers.cam.site import look
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Network, differentiable
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Network, differentiable
+from pellucid.explainers.network.grids import MOST_EXTRA, Grid, token_grid, upsampled
+from pellucid.explainers.network.site import look
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.cam.intercept import intercepted
-from pellucid.explainers.gradient.differentiable import Differentiable, Network
+from pellucid.explainers.network.differentiable import Differentiable, Network
+from pellucid.explainers.network.intercept import intercepted
 
 if TYPE_CHECKING:
     import torch

@@ -10,14 +10,14 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
-from pellucid.explainers.cam.grids import upsampled
 from pellucid.explainers.cam.opened import opening
-from pellucid.explainers.cam.site import find_site, site_seen
 from pellucid.explainers.cam.tap import Tap
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Network, differentiable
-from pellucid.explainers.gradient.settings import checked_site
 from pellucid.explainers.image_question import Opening
+from pellucid.explainers.network.differentiable import Network, differentiable
+from pellucid.explainers.network.grids import upsampled
+from pellucid.explainers.network.settings import checked_site
+from pellucid.explainers.network.site import find_site, site_seen
 
 if TYPE_CHECKING:
     import torch

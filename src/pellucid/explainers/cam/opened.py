@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pellucid.explainers.cam.site import CONVOLUTION, Change, Output, Seen, listening
 from pellucid.explainers.image_question import Opening
+from pellucid.explainers.network.site import CONVOLUTION, Change, Output, Seen, listening
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.explainers.cam.intercept import intercepted
-from pellucid.explainers.cam.site import Site
 from pellucid.explainers.cam.tap import Tap, changed, stopped
+from pellucid.explainers.network.intercept import intercepted
+from pellucid.explainers.network.site import Site
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pellucid.engine.work import slices
 from pellucid.explainers.cam.activation_map import ActivationMap, summed
-from pellucid.explainers.cam.grids import upsampled
 from pellucid.explainers.cam.tap import Tap
+from pellucid.explainers.network.grids import upsampled
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.cam.site import Site, first_tensor, with_first
-from pellucid.explainers.gradient.differentiable import Differentiable, Network
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Differentiable, Network
+from pellucid.explainers.network.site import Site, first_tensor, with_first
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pellucid.core.errors import CannotExplain, InvalidSetting
-from pellucid.explainers.cam.site import first_tensor
 from pellucid.explainers.concepts.painting import channels_first
+from pellucid.explainers.network.site import first_tensor
 from pellucid.models.torch import Call, TorchModel
 
 if TYPE_CHECKING:

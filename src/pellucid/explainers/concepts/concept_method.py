@@ -13,7 +13,6 @@ from pellucid.core.errors import CannotExplain, InvalidData
 from pellucid.core.explanation import Explanation
 from pellucid.data.images import Images
 from pellucid.engine.work import slices
-from pellucid.explainers.cam.site import find_site
 from pellucid.explainers.concepts.concept_sets import (
     RANDOM,
     checked_concepts,
@@ -21,9 +20,10 @@ from pellucid.explainers.concepts.concept_sets import (
     told,
 )
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
-from pellucid.explainers.gradient.settings import checked_site
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
+from pellucid.explainers.network.settings import checked_site
+from pellucid.explainers.network.site import find_site
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.maths.concept_vectors import ConceptVectors, concept_vectors
 

@@ -14,13 +14,13 @@ from pellucid.core.explanation import number
 from pellucid.core.provenance import Provenance
 from pellucid.engine.work import slices
 from pellucid.explainers.asked import Asked
-from pellucid.explainers.cam.site import find_site
 from pellucid.explainers.concepts.aim import Aim, Gaze, direction_aim, output_aim, unit_aim
 from pellucid.explainers.concepts.painting import Canvas, likeness, shaken
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
-from pellucid.explainers.gradient.settings import checked_site
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
+from pellucid.explainers.network.settings import checked_site
+from pellucid.explainers.network.site import find_site
 from pellucid.explainers.settings import positive, whole_number
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pellucid.core.errors import CannotExplain
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
-from pellucid.explainers.gradient.settings import checked_baseline, checked_site
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
+from pellucid.explainers.network.settings import checked_baseline, checked_site
 from pellucid.perturb.input_baseline import baseline_of
 
 ROUNDING = 1e-3

@@ -11,9 +11,9 @@ from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
 from pellucid.explainers.gradient.deep_lift import tell_gap
-from pellucid.explainers.gradient.differentiable import differentiable
 from pellucid.explainers.gradient.expected_gradients import background_of
-from pellucid.explainers.gradient.settings import checked_site
+from pellucid.explainers.network.differentiable import differentiable
+from pellucid.explainers.network.settings import checked_site
 from pellucid.explainers.settings import whole_number
 
 

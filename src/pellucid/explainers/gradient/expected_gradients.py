@@ -11,9 +11,9 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
-from pellucid.explainers.gradient.settings import checked_site
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
+from pellucid.explainers.network.settings import checked_site
 from pellucid.explainers.question import Question
 from pellucid.explainers.settings import whole_number
 

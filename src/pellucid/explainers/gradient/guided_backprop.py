@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain, InvalidSetting
 from pellucid.explainers.asked import Asked
-from pellucid.explainers.cam.intercept import intercepted
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Network, differentiable
 from pellucid.explainers.gradient.linear_nodes import nodes
-from pellucid.explainers.gradient.opened import named
 from pellucid.explainers.gradient.pair_rules import shared
-from pellucid.explainers.gradient.settings import checked_site
+from pellucid.explainers.network.differentiable import Network, differentiable
+from pellucid.explainers.network.intercept import intercepted
+from pellucid.explainers.network.opened import named
+from pellucid.explainers.network.settings import checked_site
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from typing import ClassVar
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import AT_THE_INPUTS, differentiable
-from pellucid.explainers.gradient.settings import checked_site
 from pellucid.explainers.image_question import Opening
+from pellucid.explainers.network.differentiable import AT_THE_INPUTS, differentiable
+from pellucid.explainers.network.settings import checked_site
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,12 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import (
+from pellucid.explainers.network.differentiable import (
     Differentiable,
     Network,
     differentiable,
 )
-from pellucid.explainers.gradient.settings import checked_baseline, checked_site
+from pellucid.explainers.network.settings import checked_baseline, checked_site
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.maths.nested_quadrature import fresh, levels, rule
 from pellucid.perturb.input_baseline import baseline_of

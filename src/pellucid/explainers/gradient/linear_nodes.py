@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pellucid.explainers.gradient.pair_rules import is_shared
-from pellucid.explainers.gradient.simpler import no_rule
+from pellucid.explainers.network.simpler import no_rule
 
 LINEAR = frozenset({
     "AccumulateGrad", "AdaptiveAvgPool2D", "AdaptiveAvgPool3D", "Add", "Addbmm", "Addmm", "Addmv",

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.cam.intercept import intercepted
-from pellucid.explainers.gradient.differentiable import Differentiable, Network
 from pellucid.explainers.gradient.linear_nodes import refuse_others
-from pellucid.explainers.gradient.opened import named, opened, out_of_place
 from pellucid.explainers.gradient.pair_rules import Rule, shared, slope
 from pellucid.explainers.gradient.ruled import rule_of
-from pellucid.explainers.gradient.simpler import no_rule, simpler
+from pellucid.explainers.network.differentiable import Differentiable, Network
+from pellucid.explainers.network.intercept import intercepted
+from pellucid.explainers.network.opened import named, opened, out_of_place
+from pellucid.explainers.network.simpler import no_rule, simpler
 
 if TYPE_CHECKING:
     import torch

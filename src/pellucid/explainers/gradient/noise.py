@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.explainers.gradient.differentiable import Differentiable, Network
+from pellucid.explainers.network.differentiable import Differentiable, Network
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from pellucid.explainers.gradient.pair_rules import (
     quotient,
     slope,
 )
-from pellucid.explainers.gradient.simpler import no_rule
+from pellucid.explainers.network.simpler import no_rule
 
 OF_ONE = frozenset({
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "celu", "clamp", "clamp_max",

@@ -8,9 +8,9 @@ from typing import ClassVar
 from pellucid.core.attribution import Attribution
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import differentiable
 from pellucid.explainers.gradient.noise import noisy_gradients
-from pellucid.explainers.gradient.settings import checked_site, yes_or_no
+from pellucid.explainers.network.differentiable import differentiable
+from pellucid.explainers.network.settings import checked_site, yes_or_no
 from pellucid.explainers.settings import positive, whole_number
 
 

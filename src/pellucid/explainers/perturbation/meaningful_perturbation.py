@@ -10,8 +10,8 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, Network, differentiable
 from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.network.differentiable import Differentiable, Network, differentiable
 from pellucid.explainers.perturbation.masked import (
     between,
     checked_removal,

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.cam.intercept import intercepted
-from pellucid.explainers.gradient.opened import named, opened, out_of_place
+from pellucid.explainers.network.intercept import intercepted
+from pellucid.explainers.network.opened import named, opened, out_of_place
 from pellucid.explainers.relevance import nodes
 from pellucid.explainers.relevance.composites import Composite
 from pellucid.explainers.relevance.layer import Front, Layer

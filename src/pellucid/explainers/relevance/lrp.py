@@ -15,9 +15,9 @@ from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.differentiable import Differentiable, differentiable
-from pellucid.explainers.gradient.settings import checked_site, yes_or_no
 from pellucid.explainers.image_question import Opening
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
+from pellucid.explainers.network.settings import checked_site, yes_or_no
 from pellucid.explainers.relevance.composites import COMPOSITES, Composite
 from pellucid.explainers.relevance.engine import Propagation
 from pellucid.explainers.relevance.rules import RULES

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pellucid.explainers.gradient import simpler
+from pellucid.explainers.network import simpler
 from pellucid.explainers.relevance import layer as layers
 from pellucid.explainers.relevance import nodes, norms
 from pellucid.explainers.relevance.engine import Propagation

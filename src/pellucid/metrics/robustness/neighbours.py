@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.core.errors import UnknownName
 from pellucid.core.explanation import number
 from pellucid.core.scores import Score
-from pellucid.explainers.gradient.settings import checked_site, yes_or_no
+from pellucid.explainers.network.settings import checked_site, yes_or_no
 from pellucid.explainers.settings import positive, whole_number
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.metric import Metric

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.core.errors import CannotExplain
-from pellucid.explainers.cam.grids import Grid, token_grid
-from pellucid.explainers.gradient.differentiable import Differentiable, Network
+from pellucid.explainers.network.differentiable import Differentiable, Network
+from pellucid.explainers.network.grids import Grid, token_grid
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,1 @@
+"""Between a network and its explanations: gradients, addresses inside, the operations met."""
