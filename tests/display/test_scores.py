@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from display.closed_forms import confusion, rows_of, scores
 from pellucid.core.errors import EmptyData, InvalidData
+from pellucid.core.provenance import Provenance
 from pellucid.display.charts import confusion as matrix_picture
 from pellucid.display.charts import residuals
 from pellucid.display.charts import scores as picture
@@ -73,7 +78,7 @@ def test_a_score_that_is_not_defined_is_said_not_drawn():
 
 def test_many_scores_are_cut_and_this_is_said():
     made = scores(*({"metric": f"m{i}", "value": i} for i in range(60)))
-    assert "The first 40 of 60 rows." in subtitle(picture.chart(made).to_dict())
+    assert "The first 40 of 60 measurements." in subtitle(picture.chart(made).to_dict())
 
 
 def test_counts_and_shares_agree_with_scikit_learn():
@@ -150,3 +155,29 @@ def test_residuals_refuse_other_lengths_and_nothing():
     spec = residuals.chart(np.array([1.0, np.nan]), np.array([2.0, 1.0])).to_dict()
     assert "1 row with missing numbers left out" in subtitle(spec)
     assert to_svg(residuals.chart(np.array([1.0]), np.array([1.0])))
+
+
+def test_scores_of_images_count_images():
+    rows = ({"metric": "gini", "value": 0.4, "n": 16}, {"metric": "entropy", "value": 5.0, "n": 16})
+    of_rows = scores(*rows)
+    of_images = replace(of_rows, provenance=Provenance(method="evaluate", params={"kind": "image"}))
+    assert "Over 16 rows." in subtitle(picture.chart(of_rows).to_dict())
+    spec = json.dumps(picture.chart(of_images).to_dict(), ensure_ascii=False)
+    assert "Over 16 images." in spec
+    assert not re.search(r"\brows?\b", spec)
+    counts = confusion([[3, 1], [0, 4]], ["cat", "dog"])
+    on_images = replace(counts, provenance=of_images.provenance)
+    spec = json.dumps(matrix_picture.chart(on_images).to_dict())
+    assert "8 images" in spec
+    assert "cat taken for dog, 1 image (" in spec
+    assert not re.search(r"\brows?\b", spec)
+    spec = json.dumps(residuals.chart(np.arange(60.0), np.ones(60), of="image").to_dict())
+    assert "over 60 images" in spec
+    assert not re.search(r"\brows?\b", spec)
+
+
+def test_numbers_of_several_removals_are_told_apart_by_name():
+    same = {"metric": "comprehensiveness", "value": 1.0}
+    made = scores({**same, "removal": "mean"}, {**same, "removal": "blur", "label": "cat"})
+    names = [row["name"] for row in rows_of(picture.chart(made).to_dict())]
+    assert names == ["comprehensiveness · mean", "comprehensiveness · blur · cat"]

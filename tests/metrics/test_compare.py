@@ -137,7 +137,7 @@ def test_it_is_saved_read_and_drawn(tmp_path: Path) -> None:
     again = pel.Scores.load(found.save(tmp_path / "c.pel"))
     picture = save(pel.show(again), tmp_path / "c.svg")
     drawn = picture.read_text()
-    for words in ("Top 5 features of a row in common", "Deletion", "Insertion", "lime"):
+    for words in ("Top 5 features of a row in common", "Deletion", "Insertion", "LIME"):
         assert words in drawn
 
 

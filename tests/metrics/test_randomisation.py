@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 
 import pellucid as pel
 from pellucid.core.errors import InvalidSetting
+from pellucid.metrics.gather import gather
 from pellucid.metrics.gather_images import gather_images
 from pellucid.metrics.randomisation.label_randomisation import LabelRandomisation
 from pellucid.metrics.randomisation.likeness import FLOOR, Likeness
@@ -17,6 +20,7 @@ from pellucid.metrics.randomisation.parameter_randomisation import ParameterRand
 from pellucid.metrics.randomisation.random_logit import EFFECTS, RandomLogit
 from pellucid.models.small_network import train_network
 from twins.image_liars import EdgeDetector, SameMap
+from twins.structural_similarity import ssim_map
 
 torch.set_num_threads(1)
 
@@ -133,6 +137,98 @@ def test_likeness_is_the_rank_correlation_of_scipy_on_the_foreground() -> None:
         assert found.signed[i] == pytest.approx(same)
         assert found.magnitudes[i] == pytest.approx(sizes)
         assert found.floor[i] == pytest.approx(beside)
+
+
+def test_the_look_of_maps_is_that_of_magnitudes_scaled_to_the_foreground() -> None:
+    rng = np.random.default_rng(3)
+    own, other = rng.normal(size=(2, 3, 9, 9))
+    there = rng.random((3, 9, 9)) < 0.7
+    found = Likeness.of(own, other, there)
+
+    def alike(one, two, at) -> float:
+        one, two = (np.abs(each) / np.abs(each[at]).max() for each in (one, two))
+        return float(np.nanmean(ssim_map(one, two, at, 1.0)))
+
+    for i in range(3):
+        assert found.look[i] == pytest.approx(alike(own[i], other[i], there[i]))
+        both = there[i] & there[i - 1]
+        shown = [np.where(both, each, 0.0) for each in (own[i], other[i - 1])]
+        assert found.floor_of_look[i] == pytest.approx(alike(*shown, both))
+    empty = Likeness.of(np.zeros((2, 9, 9)), np.zeros((2, 9, 9)), there[:2])
+    assert np.isnan(empty.look).all()
+    rows = Likeness.of(own.reshape(3, -1), other.reshape(3, -1), there.reshape(3, -1))
+    assert np.isnan(rows.look).all()  # a table has no look
+
+
+def test_the_look_of_explanations_is_told_beside_its_floor_without_a_verdict(world) -> None:
+    scores = judged(world, EdgeDetector(), ParameterRandomisation(draws=1))
+    own, floor = scores.sel(metric="parameter_randomisation_ssim")
+    assert own.value == pytest.approx(1)
+    assert floor.group == FLOOR
+    assert floor.value < 0.5
+    honest = judged(world, "saliency", ParameterRandomisation(draws=1))
+    look, floor = honest.sel(metric="parameter_randomisation_ssim")
+    assert abs(look.value - floor.value) < 0.2
+    assert own.passed is floor.passed is look.passed is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyEdges(EdgeDetector):
+    """Where the image changes, hidden below noise that any change of weights or pixels changes."""
+
+    def compute(self, question):
+        edges = super().compute(question)
+        head = next(iter(question.model.module.parameters())).detach().numpy()
+        noise = [
+            np.random.default_rng([*image.tobytes()[:64], *head.tobytes()[:64]])
+            .normal(0, 1.0, edges.values.shape[1:])
+            for image in question.images.values + 1e-7
+        ]  # fmt: skip
+        return replace(edges, values=edges.values + np.stack(noise))
+
+    @classmethod
+    def name(cls) -> str:
+        return "noisy_edges"
+
+
+def test_noise_hides_a_liar_until_explanations_of_noisy_copies_are_averaged(world) -> None:
+    alone = judged(world, NoisyEdges(), ParameterRandomisation(draws=1, blocks=1))
+    assert alone["parameter_randomisation"].passed is True
+    smooth = ParameterRandomisation(draws=1, blocks=1, copies=120, noise=0.02)
+    found = judged(world, NoisyEdges(), smooth)["parameter_randomisation"]
+    assert found.value > alone["parameter_randomisation"].value + 0.3
+    assert found.passed is False
+    few = replace(smooth, copies=8)
+    honest = judged(world, "saliency", few)["parameter_randomisation"]
+    assert honest.passed is True
+
+
+@pytest.mark.parametrize("on", ["images", "rows"])
+def test_averages_over_noisy_copies_are_those_of_the_method_itself(on) -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(12, 1, 6, 6) if on == "images" else (12, 7)).astype(np.float32)
+    weights = rng.normal(size=(3, X[0].size))
+    net = linear_net(weights) if on == "images" else linear_net(weights)[1]
+    att = pel.explain(net, X, method="input_x_gradient", target=2, scale="logit", seed=0)
+    recipe = ParameterRandomisation(copies=6, noise=0.5)
+    given = {"background": None, "method": None, "target": None, "schema": None}
+    (evidence,) = (
+        gather_images(att, net, X, rows=12, seed=0)
+        if on == "images"
+        else gather(att, net, X, rows=12, seed=0, batch_size=64, threads=None, **given)
+    )
+    rows = np.array([1, 4, 7])
+    found = recipe._explained(evidence, rows, evidence.question.model)
+    moved = [evidence.nudged(rows, 0.5, "parameter_randomisation", copy) for copy in range(6)]
+    mean = np.mean(moved, axis=0).reshape(3, -1)
+    assert not np.allclose(mean, X[rows].reshape(3, -1), atol=0.05)
+    np.testing.assert_allclose(found.reshape(3, -1), weights[2] * mean, atol=1e-5)
+    still = pel.explain(net, X, method="saliency", target=2, scale="logit", seed=0)
+    plain, smooth = (
+        pel.evaluate(still, net, X, metrics=each, seed=0)["parameter_randomisation"].value
+        for each in (ParameterRandomisation(), recipe)
+    )
+    assert smooth == pytest.approx(plain, abs=1e-6)  # slopes of a plane are the same everywhere
 
 
 def test_the_foreground_is_all_but_the_most_frequent_colour_where_that_is_frequent(world) -> None:
@@ -299,6 +395,8 @@ def test_settings_that_cannot_be_used_are_refused() -> None:
     for wrong in (
         lambda: ParameterRandomisation(blocks=0),
         lambda: ParameterRandomisation(margin=-1),
+        lambda: ParameterRandomisation(copies=-1),
+        lambda: ParameterRandomisation(copies=3, noise=0),
         lambda: RandomLogit(singles=2),
         lambda: LabelRandomisation(X=[1], y=[1]),
         lambda: LabelRandomisation(fit=len, X=[1], y=[1], shuffled=len),

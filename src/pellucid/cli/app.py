@@ -116,6 +116,7 @@ def report(
     mean: options.Mean = None,
     std: options.Std = None,
     segments: options.Segments = None,
+    names: options.Names = None,
     strict: options.Strict = False,
     trust: options.Trust = False,
     seed: options.Seed = 0,
@@ -135,7 +136,8 @@ def report(
     run_report(
         model, data, target, output, methods=methods, background=background, class_=class_,
         scale=scale, rows=rows, threshold=threshold, title=title, strict=strict, trust=trust,
-        seed=seed, json=json, reading=Reading(size=size, mean=mean, std=std, segments=segments),
+        seed=seed, json=json,
+        reading=Reading(size=size, mean=mean, std=std, segments=segments, names=names),
     )  # fmt: skip
 
 
@@ -165,6 +167,7 @@ def explain(
     mean: options.Mean = None,
     std: options.Std = None,
     segments: options.Segments = None,
+    names: options.Names = None,
     check: options.Check = False,
     trust: options.Trust = False,
     seed: options.Seed = 0,
@@ -200,7 +203,7 @@ def explain(
             id=tuple(id or ()), top=top, float32=float32, summaries=tuple(summary or ()),
             engine=engine, workers=workers, fresh=fresh,
         ),
-        Reading(size=size, mean=mean, std=std, segments=segments),
+        Reading(size=size, mean=mean, std=std, segments=segments, names=names),
     )  # fmt: skip
 
 
@@ -266,6 +269,7 @@ def compare(
     mean: options.Mean = None,
     std: options.Std = None,
     segments: options.Segments = None,
+    names: options.Names = None,
     trust: options.Trust = False,
     seed: options.Seed = 0,
     json: options.Json = False,
@@ -280,7 +284,8 @@ def compare(
     run_compare(
         model, data, output, methods=methods, target=target, background=background, class_=class_,
         scale=scale, budget=budget, rows=rows, group=group, correlated=correlated, trust=trust,
-        seed=seed, json=json, reading=Reading(size=size, mean=mean, std=std, segments=segments),
+        seed=seed, json=json,
+        reading=Reading(size=size, mean=mean, std=std, segments=segments, names=names),
     )  # fmt: skip
 
 

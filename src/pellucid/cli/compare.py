@@ -41,7 +41,7 @@ def run_compare(
 ) -> None:
     """Print what was found, and write it or its picture."""
     if output is not None:
-        destination(output, SUFFIXES, model, data, background)
+        destination(output, SUFFIXES, model, data, background, reading.names)
     own: dict[str, Any]
     if are_pictures(data, reading):
         refuse_for_images({"target": target, "group": group, "correlated": correlated})
@@ -55,7 +55,7 @@ def run_compare(
         own = {"X": table, "background": reference, "groups": groups}
     fitted, _ = model_from(model, trust)
     found = compare(
-        fitted,
+        reading.named(fitted, own["X"]),
         **own,
         methods=None if methods is None else methods.split(","),
         target=class_,

@@ -27,7 +27,7 @@ SUFFIXES = (".pel", ".svg", ".png", ".html", ".json")
 
 def run_on_images(model: Path, data: Path, output: Path, asked: Asked, reading: Reading) -> None:
     """Explain every image; write the explanation, or the overlays of one method or several."""
-    destination(output, SUFFIXES, model, data, asked.background)
+    destination(output, SUFFIXES, model, data, asked.background, reading.names)
     refuse_for_images({"target": asked.target})
     names = [name.strip() for name in (asked.method or "").split(",")]
     saved = output.suffix.lower() == ".pel"
@@ -37,8 +37,9 @@ def run_on_images(model: Path, data: Path, output: Path, asked: Asked, reading: 
             got=names,
             fix="Write a picture, such as .html, without --set; or name one method",
         )
-    fitted, _ = model_from(model, asked.trust)
+    loaded, _ = model_from(model, asked.trust)
     images = reading.images(data, seed=asked.seed).images
+    fitted = reading.named(loaded, images)
     behind = reading.background(asked.background, asked.seed)
     found = [
         explain(

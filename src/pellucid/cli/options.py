@@ -214,6 +214,13 @@ Segments = Annotated[
     str | None,
     typer.Option(metavar="N", help="What images are cut into: so many superpixels, slic, or grid."),
 ]
+Names = Annotated[
+    Path | None,
+    _path(
+        help="What the classes of a network are called, in the order of its outputs: a label per "
+        "line, or a .json list or object."
+    ),
+]
 
 Budget = Annotated[
     int | None, typer.Option(metavar="N", help="Coalitions for each row, for sampling methods.")

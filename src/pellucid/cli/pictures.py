@@ -20,6 +20,7 @@ class Reading:
     mean: str | None = None
     std: str | None = None
     segments: str | None = None
+    names: Path | None = None
 
     @property
     def given(self) -> list[str]:
@@ -48,6 +49,14 @@ class Reading:
                 f"(seed {seed})."
             )
         return found
+
+    def named(self, model: Any, images: Any) -> Any:
+        """The model, with the labels of its classes if a file with them was given."""
+        if self.names is None:
+            return model
+        from pellucid.cli.class_names import named
+
+        return named(model, images, self.names)
 
     def background(self, path: Path | None, seed: int) -> Any:
         """The images to compare with, if any; they are read as those explained are."""

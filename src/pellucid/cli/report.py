@@ -38,7 +38,7 @@ def run_report(
     reading: Reading,
 ) -> None:
     """Write the report of a model file on a table, or on images."""
-    destination(output, (".html",), model, data, background)
+    destination(output, (".html",), model, data, background, reading.names)
     own: dict[str, Any]
     if are_pictures(data, reading):
         refuse_for_images({"target": target, "threshold": None if threshold == 0.5 else threshold})
@@ -51,7 +51,7 @@ def run_report(
     from pellucid.display.report.report import report
 
     made = report(
-        fitted,
+        reading.named(fitted, own["X"]),
         **own,
         path=output,
         target=class_,

@@ -12,7 +12,10 @@ from typing import Any
 
 from pellucid.core.errors import InvalidSetting
 from pellucid.core.files import replacing
+from pellucid.display import theme
 from pellucid.display.compact import compact
+from pellucid.display.pieces.page import render
+from pellucid.display.scripts import bundle, fit, inline
 
 ARIA = re.compile(r' (?:aria-hidden|aria-label|aria-roledescription|role)="[^"]*"')
 """What Vega says about single marks: thousands of words that a listener must sit through."""
@@ -43,13 +46,31 @@ def to_png(chart: Any, *, scale: float = 2) -> bytes:
 
 
 def to_html(chart: Any) -> str:
-    """The picture as a page that works offline, with tooltips; its script is in the page."""
-    import vl_convert
+    """The picture as a page that works offline, with tooltips; its script is in the page.
 
+    A picture that can be is as wide as the window, up to 960 pixels; others shrink to it.
+    """
     spec = chart.to_dict()
-    page = vl_convert.vegalite_to_html(spec, bundle=True, renderer="svg", vl_version=_version(spec))
-    title = f"<title>{html.escape(_title(spec))}</title>"
-    return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{title}", 1)
+    title, reading = (_words(spec, part) for part in ("text", "subtitle"))
+    spec.pop("title", None)
+    config = spec.pop("config", {})
+    mode = "dark" if config.get("background") == theme.palette("dark").background else "light"
+    return render(
+        "picture.html.j2",
+        {
+            "title": title,
+            "reading": reading,
+            "alternative": spec.pop("description", title),
+            "mode": mode,
+            "font": theme.FONT,
+            "colours": theme.palette(mode),
+            "spec": inline(spec),
+            "config": inline(config),
+            "bundle": bundle(_version(spec)),
+            "fit": fit(),
+        },
+        styled=False,
+    )
 
 
 def to_json(chart: Any) -> str:
@@ -98,11 +119,12 @@ def _version(spec: dict[str, Any]) -> str | None:
 def _labelled(svg: str, spec: dict[str, Any]) -> str:
     parts = re.split(r"(<[^>]*>)", svg)
     bare = "".join(ARIA.sub("", part) if part.startswith("<") else part for part in parts)
-    label = html.escape(str(spec.get("description") or _title(spec)), quote=True)
+    label = html.escape(str(spec.get("description") or _words(spec, "text")), quote=True)
     return compact(bare).replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def _title(spec: dict[str, Any]) -> str:
+def _words(spec: dict[str, Any], part: str) -> str:
+    """The title's text, or what stands below it."""
     title = spec.get("title", "")
-    text = title.get("text", "") if isinstance(title, dict) else title
+    text = title.get(part, "") if isinstance(title, dict) else title * (part == "text")
     return " ".join(text) if isinstance(text, list) else str(text)

@@ -74,8 +74,13 @@ METRICS = {
     "tcav": "TCAV score",
     "cav_accuracy": "told from random",
     "p_value": "p",
+    "parameter_randomisation_ssim": "parameter randomisation, SSIM",
+    "label_randomisation_ssim": "label randomisation, SSIM",
 }
 """Metrics and checks whose name is more than its words."""
+
+ON_IMAGES = {"tcav"}
+"""Methods whose scores are of images, whatever else they are of."""
 
 LOWER_IS_BETTER = {
     "log_loss", "brier", "mae", "rmse", "median_absolute_error", "ece",
@@ -221,6 +226,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 def wrapped(text: str, width: float, size: float) -> list[str]:
     """Lines that fit `width` pixels at a font size of `size` pixels."""
     return textwrap.wrap(text, max(20, int(width / (0.53 * size)))) or [""]
+
+
+def thing(scores: Explanation) -> str:
+    """What scores count: ``image`` or ``row``."""
+    of_images = scores.params.get("kind") == "image" or scores.method in ON_IMAGES
+    return "image" if of_images else "row"
 
 
 def measured(explanation: Explanation, output: object = None) -> str:

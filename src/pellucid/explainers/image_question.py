@@ -337,7 +337,7 @@ def adapter_of(model: Any, images: Images) -> TorchModel | OnnxModel | ImageCall
     if callable(model) and not isinstance(model, Model) and not hasattr(model, "named_modules"):
         return ImageCallable(model, _laid(images))
     found = as_model(model)
-    if not isinstance(found, (TorchModel, OnnxModel)):
+    if not isinstance(found, (TorchModel, OnnxModel, ImageCallable)):
         raise CannotExplain(
             f"{found.name} is a model of tables, not of images",
             allowed="a torch.nn.Module, an ONNX graph, or a function from images to scores",

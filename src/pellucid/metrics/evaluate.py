@@ -218,6 +218,7 @@ def _result(
         "explained": attribution.method,
         "metrics": [repr(metric) for metric in chosen],
         "rows": len(evidence[0]),
+        "kind": question.kind,
     }
     notes = [note for each in evidence for note in (*each.question.notes, *each.first.notes)]
     made = replace(

@@ -276,8 +276,9 @@ class Evidence(ABC):
         *,
         model: Model | None = None,
         classes: np.ndarray | None = None,
+        changed: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Values, as `told`, that the method gives for another model or for other classes.
+        """Values, as `told`, for another model, for other classes, or for changed samples.
 
         Parameters
         ----------
@@ -287,6 +288,8 @@ class Evidence(ABC):
             In place of the model that was explained; with the same outputs.
         classes : int array of shape (row,), optional
             Places among the model's classes (`picked`), in place of those explained.
+        changed : array of shape (row, …), optional
+            Inputs in place of those samples.
 
         Raises
         ------

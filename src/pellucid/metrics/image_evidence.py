@@ -239,8 +239,9 @@ class ImageEvidence(Evidence):
         *,
         model: Model | None = None,
         classes: np.ndarray | None = None,
+        changed: np.ndarray | None = None,
     ) -> np.ndarray:
-        asked = self.asked(rows)
+        asked = self.asked(rows, changed)
         asked.model = asked.model if model is None else model
         asked.chosen = asked.chosen if classes is None else classes
         return self.answered(asked)

@@ -250,12 +250,14 @@ class TableEvidence(Evidence):
         *,
         model: Model | None = None,
         classes: np.ndarray | None = None,
+        changed: np.ndarray | None = None,
     ) -> np.ndarray:
         known = self.question.model.classes
         picked = self.picked[rows] if classes is None else classes
         found = np.empty((len(rows), len(self.features)))
         for place in np.unique(picked):
             mine = picked == place
+            table = self.question.table.take(rows[mine])
             asked = repeat(
                 replace(
                     self.first,
@@ -264,7 +266,7 @@ class TableEvidence(Evidence):
                     model=self.first.model if model is None else model,
                 ),
                 self.first,
-                table=self.question.table.take(rows[mine]),
+                table=table if changed is None else table.with_codes(changed[mine]),
             )
             found[mine] = self._shares_of(asked)
         return found

@@ -273,6 +273,20 @@ class Steps(nn.Module):
         return (mean - mean).sqrt() + mean if self.broken else (mean > 0).detach().float()
 
 
+class Cut(Plain):
+    """A network whose scores have no gradient, though the activations before them do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).detach()
+
+
+def test_where_the_score_has_no_gradient_images_are_not_made_for_diversity_alone() -> None:
+    with pytest.raises(CannotExplain, match=r"class 1 has no gradient.*by differentiable op.*occl"):
+        made(seeded(Cut), target=1, images=3, steps=2)
+    before_the_cut = made(seeded(Cut), site="features.4", unit=3, images=3, steps=2)
+    assert np.isfinite(before_the_cut.score).all()
+
+
 def test_what_cannot_be_made_is_refused_in_words() -> None:
     alone = {"images": 1, "target": 0}
     with pytest.raises(CannotExplain, match="class 0 has no gradient"):

@@ -99,6 +99,37 @@ def test_errors_of_noise_cover_the_mean_over_many_draws() -> None:
     assert 0.92 < np.mean(inside) < 0.98
 
 
+@pytest.mark.parametrize(
+    ("settings", "signs", "kind"),
+    [
+        ({}, True, "smoothgrad"),
+        ({"absolute": True}, False, "smoothgrad"),
+        ({"squared": True}, True, "smoothgrad_sq"),
+    ],
+    ids=["signed", "absolute", "squared"],
+)
+def test_means_of_signed_absolute_and_squared_gradients_are_captum_s(settings, signs, kind) -> None:
+    net = seeded(Plain)
+    recipe = SmoothGrad(draws=1000, noise=0.1, **settings)
+    found = pel.explain(net, X[:1], method=recipe, seed=1, target=0)
+    torch.manual_seed(0)
+    tunnel = attr.NoiseTunnel(attr.Saliency(net.eval()))
+    truth = tunnel.attribute(
+        torch.tensor(X[:1]), nt_type=kind, nt_samples=1000, nt_samples_batch_size=100,
+        stdevs=float(0.1 * np.ptp(X[0])), target=0, abs=not signs,
+    )  # fmt: skip
+    off = np.abs(found.values - truth.detach().numpy())
+    assert np.mean(off <= 3 * np.sqrt(2) * found.error + 1e-12) > 0.98
+    assert (found.values < 0).any() == (not settings)
+
+
+def test_a_sign_is_left_out_in_one_way() -> None:
+    with pytest.raises(InvalidSetting, match="no sign to leave out"):
+        SmoothGrad(absolute=True, squared=True)
+    with pytest.raises(InvalidSetting, match="absolute"):
+        SmoothGrad(absolute="yes")
+
+
 def test_var_grad_is_the_variance_of_the_gradients() -> None:
     net = seeded(Plain).eval()
     found = pel.explain(net, X[:1], method=VarGrad(draws=2000, noise=0.1), seed=0, target=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.core.scores import Score, Scores
 from pellucid.display import figure
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import brief, percent, unique
+from pellucid.display.words import brief, method_name, percent, sentence, thing, unique, wrapped
 
 if TYPE_CHECKING:
     import altair as alt
@@ -47,8 +48,14 @@ CHECKS = {
 TWO_LINES = "split(replace(datum.value, /^(\\S+ \\S+) /, '$1|'), '|')"
 """How the heads of checks are broken."""
 
+LAST_WORD = "split(replace(datum.value, / (\\S+)$/, '|$1'), '|')"
+"""How the names of methods are broken."""
+
 SIDE, RIGHT, LINE = 150, 56, 30
 """Pixels beside the frames, left and right, and of one line."""
+
+PHONE = 300
+"""Pixels that the title of a panel has on a phone."""
 
 
 def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> alt.VConcatChart:
@@ -71,23 +78,29 @@ def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> a
             fix="Give what pellucid.compare returned, or choose kind='scores'",
         )
     colours = palette(theme)
-    methods = list(dict.fromkeys(s.group for s in explanation if s.metric == "seconds"))
-    labels = dict(zip(methods, unique(methods, 22), strict=True))
+    methods = methods_of(explanation)
+    names = [method_name(each) for each in methods]
+    labels = dict(zip(methods, unique(names, 22), strict=True))
     panels = [_matrix(explanation, labels, colours)]
     there = {(score.metric, score.removal) for score in explanation}
     panels += [_areas(explanation, *which, labels, colours) for which in AREAS if which in there]
     panels.append(_checks(explanation, labels, colours))
     panels.append(_costs(explanation, labels, colours))
-    verdict = explanation["verdict"].text
+    verdict = sentence(explanation["verdict"].text, *methods)
     return figure.finish(
         figure.stacked(panels, SIDE, max(width - SIDE - RIGHT, 120), RIGHT),
         question="Do the methods agree, and which can be relied on?",
         reading=verdict,
-        alternative=f"Comparison of {', '.join(methods)}. {verdict}",
+        alternative=f"Comparison of {', '.join(names)}. {verdict}",
         theme=theme,
         width=width,
         fit=False,
     )
+
+
+def methods_of(found: Scores) -> tuple[str, ...]:
+    """The methods compared, in their order."""
+    return tuple(dict.fromkeys(row.group for row in found if row.metric == "seconds"))
 
 
 def _y(labels: dict[str, str]) -> Any:
@@ -98,10 +111,25 @@ def _y(labels: dict[str, str]) -> Any:
 
 
 def _heads(lines: str) -> Any:
-    """An axis above, whose labels are broken into lines."""
+    """An axis above, whose labels are broken into lines; on a phone they stand upright."""
     import altair as alt
 
-    return alt.Axis(orient="top", labelAngle=0, labelPadding=16, labelExpr=lines)
+    return alt.Axis(
+        orient="top",
+        labelAngle=_if_narrow(-90, 0),
+        labelAlign=_if_narrow("left", "center"),
+        labelBaseline=_if_narrow("middle", "bottom"),
+        labelPadding=_if_narrow(4, 16),
+        labelLimit=_if_narrow(150, 0),
+        labelExpr=f"{figure.NARROW} ? datum.label : {lines}",
+    )
+
+
+def _if_narrow(one: Any, other: Any) -> Any:
+    """One value on a phone, and another elsewhere."""
+    import altair as alt
+
+    return alt.ExprRef(f"{figure.NARROW} ? {json.dumps(one)} : {json.dumps(other)}")
 
 
 def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
@@ -119,13 +147,14 @@ def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
             "other": [labels[other] for _, other in share],
             "share": list(share.values()),
             "text": [percent(value) for value in share.values()],
+            "short": [f"{100 * value:.0f}" for value in share.values()],
         }
     )
-    top, image = found.params["top"], found.params.get("kind") == "image"
-    units = "cells of an image" if image else "features of a row"
+    top = found.params["top"]
+    units = "cells of an image" if thing(found) == "image" else "features of a row"
     x = alt.X(
         "other:N", title=None, scale=alt.Scale(domain=list(labels.values())),
-        axis=_heads("split(datum.value, '_')"),
+        axis=_heads(LAST_WORD),
     )  # fmt: skip
     paint = alt.Scale(domain=[0, 1], range=[colours.background, colours.plain])
     told = figure.tooltip(("method", "method"), ("other", "and"), ("text", "in common"))
@@ -133,7 +162,8 @@ def _matrix(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
     tiles = base.mark_rect(stroke=colours.grid).encode(
         color=alt.Color("share:Q", scale=paint, legend=None)
     )
-    return alt.layer(tiles, base.mark_text(color=colours.text).encode(text="text:N")).properties(
+    text = _shorter(base).mark_text(color=colours.text, fontSize=_if_narrow(10, 12))
+    return alt.layer(tiles, text.encode(text="said:N")).properties(
         height=LINE * len(labels), title=_small(f"Top {top} {units} in common")
     )
 
@@ -194,6 +224,7 @@ def _checks(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
             "method": [labels[name] for name, _ in verdicts],
             "check": [CHECKS[metric] for _, metric in verdicts],
             "text": ["holds" if all(each) else "fails" for each in verdicts.values()],
+            "short": ["✓" if all(each) else "✗" for each in verdicts.values()],
         }
     )
     x = alt.X(
@@ -202,12 +233,12 @@ def _checks(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
     )  # fmt: skip
     paint = alt.Scale(domain=["holds", "fails"], range=[colours.muted, colours.raises])
     return (
-        alt.Chart(marks)
+        _shorter(alt.Chart(marks))
         .mark_text(fontSize=12)
         .encode(
             x=x,
             y=_y(labels),
-            text="text:N",
+            text="said:N",
             color=alt.Color("text:N", scale=paint, legend=None),
             tooltip=figure.tooltip(("method", "method"), ("check", "check"), ("text", "verdict")),
         )
@@ -223,16 +254,28 @@ def _costs(found: Scores, labels: dict[str, str], colours: Palette) -> Any:
     """Time, evaluations and stability in words, one line for each method."""
     import altair as alt
 
+    told = [_cost(found, name) for name in labels]
     rows = figure.table(
-        {"method": list(labels.values()), "text": [_cost(found, name) for name in labels]}
+        {
+            "method": list(labels.values()),
+            "text": [" · ".join(parts) for parts in told],
+            "short": [" · ".join(parts[:2]) for parts in told],
+        }
     )
-    text = alt.Chart(rows).mark_text(align="left", color=colours.text)
-    return text.encode(x=alt.value(4), y=_y(labels), text="text:N").properties(
-        height=LINE * len(labels), title=_small("Cost of one explanation, and what stays the same")
+    text = _shorter(alt.Chart(rows)).mark_text(align="left", color=colours.text)
+    return text.encode(x=alt.value(4), y=_y(labels), text="said:N").properties(
+        height=LINE * len(labels),
+        title=_small("Cost of one explanation, and what stays the same", "Cost of one explanation"),
     )
 
 
-def _cost(found: Scores, name: str) -> str:
+def _shorter(chart: Any) -> Any:
+    """The chart with what it says, which on a phone is short."""
+    return chart.transform_calculate(said=f"{figure.NARROW} ? datum.short : datum.text")
+
+
+def _cost(found: Scores, name: str) -> list[str]:
+    """Time and evaluations, then what is known of its stability."""
     own = {score.metric: score.value for score in found.sel(group=name)}
     asked = brief(own["evaluations"])
     parts = [
@@ -243,10 +286,12 @@ def _cost(found: Scores, name: str) -> str:
         parts.append(f"{percent(own['reseeding'])} of top 3 with another seed")
     if np.isfinite(own.get("stability", np.nan)):
         parts.append(f"noise moves {percent(own['stability'])}")
-    return " · ".join(parts)
+    return parts
 
 
-def _small(text: str) -> Any:
+def _small(text: str, short: str | None = None) -> Any:
+    """The title of a panel; on a phone in lines, or `short`."""
     import altair as alt
 
-    return alt.TitleParams(text=text, fontSize=12, anchor="start", fontWeight="normal")
+    lines = _if_narrow(wrapped(short or text, PHONE, 12), text)
+    return alt.TitleParams(text=lines, fontSize=12, anchor="start", fontWeight="normal")

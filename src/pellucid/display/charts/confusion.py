@@ -11,7 +11,7 @@ from pellucid.core.errors import InvalidData
 from pellucid.core.scores import Scores
 from pellucid.display import figure
 from pellucid.display.theme import WIDTH, Palette, palette
-from pellucid.display.words import cells, counted, percent, shorten, unique
+from pellucid.display.words import cells, counted, percent, shorten, thing, unique
 
 if TYPE_CHECKING:
     import altair as alt
@@ -67,13 +67,13 @@ def chart(explanation: Scores, *, theme: str = "light", width: int = WIDTH) -> a
         Pixels of the whole picture.
     """
     figure.check_width(width)
-    found = matrix(explanation)
+    found, of = matrix(explanation), thing(explanation)
     return figure.finish(
-        _drawn(found, palette(theme), width),
+        _drawn(found, palette(theme), width, of),
         question="Which classes does the model confuse?",
-        reading=f"{counted(round(found.total), 'row')}; percentages are of each actual class. "
+        reading=f"{counted(round(found.total), of)}; percentages are of each actual class. "
         f"Outlined: right, {percent(found.accuracy)} of all.",
-        alternative=_alternative(found),
+        alternative=_alternative(found, of),
         theme=theme,
         width=width,
         fit=False,
@@ -118,7 +118,7 @@ def matrix(scores: Scores) -> Matrix:
     return Matrix(actual=actual, predicted=predicted, counts=counts, shares=shares)
 
 
-def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
+def _drawn(found: Matrix, colours: Palette, width: int, of: str) -> Any:
     import altair as alt
 
     rows, columns = unique(found.actual, 20), unique(found.predicted, 16)
@@ -133,7 +133,7 @@ def _drawn(found: Matrix, colours: Palette, width: int) -> Any:
         tooltip=figure.tooltip(
             ("actual", "actual"),
             ("predicted", "predicted"),
-            ("count", "rows"),
+            ("count", f"{of}s"),
             ("percent", "share of the actual class"),
         ),
     )
@@ -167,9 +167,9 @@ def _cells(found: Matrix, rows: list[str], columns: list[str]) -> Any:
     )
 
 
-def _alternative(found: Matrix) -> str:
+def _alternative(found: Matrix, of: str) -> str:
     said = f"Confusion matrix of {counted(len(found.actual), 'class', 'classes')} over "
-    said += f"{counted(round(found.total), 'row')}. {percent(found.accuracy)} predicted rightly."
+    said += f"{counted(round(found.total), of)}. {percent(found.accuracy)} predicted rightly."
     wrong = np.where(found.right, 0.0, found.counts)
     if not wrong.any():
         return f"{said} No class is confused."
@@ -177,5 +177,5 @@ def _alternative(found: Matrix) -> str:
     actual, predicted = shorten(found.actual[i]), shorten(found.predicted[j])
     return (
         f"{said} The most common error: {actual} taken for {predicted}, "
-        f"{counted(round(found.counts[i, j]), 'row')} ({percent(found.shares[i, j])} of {actual})."
+        f"{counted(round(found.counts[i, j]), of)} ({percent(found.shares[i, j])} of {actual})."
     )

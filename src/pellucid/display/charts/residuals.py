@@ -28,6 +28,7 @@ def chart(
     *,
     unit: str = "the target's unit",
     rows: Sequence[Any] | np.ndarray | None = None,
+    of: str = "row",
     theme: str = "light",
     width: int = WIDTH,
 ) -> alt.LayerChart:
@@ -41,6 +42,8 @@ def chart(
         What both are measured in.
     rows : sequence of labels, optional
         Names of the rows.
+    of : str
+        What one of them is.
     theme : {"light", "dark"}
         Colours.
     width : int
@@ -61,16 +64,16 @@ def chart(
     names = None if rows is None else [rows[int(i)] for i in np.flatnonzero(known)]
     x = x[known]
     said = f"Actual − predicted, in {unit}; above 0 the model says too little."
-    said += " Diamonds: mean and 95 % interval of each tenth of the rows." if len(x) >= 50 else ""
+    said += f" Diamonds: mean and 95 % interval of each tenth of the {of}s." if len(x) >= 50 else ""
     if len(x) > MOST_POINTS:
-        said += f" {MOST_POINTS:,} of {len(x):,} rows drawn, spread evenly over their ranks."
+        said += f" {MOST_POINTS:,} of {len(x):,} {of}s drawn, spread evenly over their ranks."
     if not known.all():
-        said += f" {counted(int((~known).sum()), 'row')} with missing numbers left out."
+        said += f" {counted(int((~known).sum()), of)} with missing numbers left out."
     return figure.finish(
-        _drawn(x, residual, names, unit, theme),
+        _drawn(x, residual, names, unit, theme, of),
         question="Where is the model wrong, and by how much?",
         reading=said,
-        alternative=_alternative(x, residual, unit),
+        alternative=_alternative(x, residual, unit, of),
         theme=theme,
         width=width,
     )
@@ -82,6 +85,7 @@ def _drawn(
     rows: Sequence[Any] | np.ndarray | None,
     unit: str,
     theme: str,
+    of: str,
 ) -> Any:
     import altair as alt
 
@@ -100,7 +104,7 @@ def _drawn(
     points = alt.Chart(figure.table(columns)).mark_point(
         filled=True, size=20, opacity=0.6, color=colours.missing, shape="circle"
     )
-    told: list[tuple[str, ...]] = [("row", "row")] if rows is not None else []
+    told: list[tuple[str, ...]] = [("row", of)] if rows is not None else []
     told += [("truth", "actual", form), ("x", "predicted", form), ("y", "actual − predicted", off)]
     zero = alt.Chart(figure.table({"y": [0.0]})).mark_rule(strokeDash=[4, 4]).encode(y=up)
     layers = [points.encode(x=across, y=up, tooltip=figure.tooltip(*told)), zero]
@@ -115,7 +119,7 @@ def _drawn(
             shape="diamond", filled=True, size=90, opacity=1, color=colours.plain
         )
         said = figure.tooltip(
-            ("n", "rows"),
+            ("n", f"{of}s"),
             ("x", "mean prediction", form),
             ("y", "mean of actual − predicted", off),
             ("interval", "95 % interval"),
@@ -143,12 +147,12 @@ def _means(x: np.ndarray, residual: np.ndarray) -> dict[str, list[Any]]:
     return columns
 
 
-def _alternative(x: np.ndarray, residual: np.ndarray, unit: str) -> str:
+def _alternative(x: np.ndarray, residual: np.ndarray, unit: str, of: str) -> str:
     worst = int(np.argmax(np.abs(residual)))
     return (
-        f"Scatter of residuals against predictions over {counted(len(x), 'row')}. Mean residual "
+        f"Scatter of residuals against predictions over {counted(len(x), of)}. Mean residual "
         f"{signed(float(residual.mean()))}, mean size {brief(float(np.abs(residual).mean()))}, in "
-        f"{unit}; {percent(float((residual > 0).mean()))} of rows lie above the prediction. "
+        f"{unit}; {percent(float((residual > 0).mean()))} of {of}s lie above the prediction. "
         f"The greatest is {signed(float(residual[worst]))} where {brief(float(x[worst]))} was "
         "predicted."
     )

@@ -11,17 +11,21 @@ import numpy as np
 from pellucid.core.errors import EmptyData
 from pellucid.core.scores import Score, Scores
 from pellucid.display import figure, reading
+from pellucid.display.charts.comparison import methods_of
 from pellucid.display.theme import WIDTH, Palette, palette
 from pellucid.display.words import (
     BASELINE,
     LOWER_IS_BETTER,
+    ON_IMAGES,
     brief,
     cells,
     counted,
     listed,
     method_name,
     score_name,
+    sentence,
     shorten,
+    thing,
     unique,
 )
 
@@ -77,10 +81,10 @@ def chart(
     known = [row for row in rows if np.isfinite(row.value)]
     if not known:
         raise EmptyData("There is nothing to draw", got=f"{len(rows)} scores, none finite")
-    found = _lines(known)
+    found = _lines(known, methods_of(explanation))
     texts = [_text(line.score, _usual(known)) for line in found]
     side, right = (int(LETTER * max(map(cells, words))) + 12 for words in (_names(found), texts))
-    panels = [_panel(part, known, side, theme) for part in _shared(found)]
+    panels = [_panel(part, known, side, theme, _counts(explanation)) for part in _shared(found)]
     plot = max(int(width) - side - right - 24, 120)
     one = len(panels) == 1
     drawn = panels[0] if one else figure.stacked(panels, side, plot, right)
@@ -95,13 +99,13 @@ def chart(
     )
 
 
-def _lines(rows: Sequence[Score]) -> list[Line]:
+def _lines(rows: Sequence[Score], methods: Sequence[str]) -> list[Line]:
     """The scores, each with what no model at all would reach, where that is known."""
     own = {row.metric for row in rows if not row.group}
     always = {row.metric: row for row in rows if row.group == BASELINE and row.metric in own}
     taken = set(map(id, always.values()))
     lines = [row for row in rows if id(row) not in taken]
-    names = unique([_name(row) for row in lines], 40)
+    names = unique([_name(row, methods) for row in lines], 40)
     return [
         Line(name=name, score=row, always=None if row.group else always.get(row.metric))
         for name, row in zip(names, lines, strict=True)
@@ -133,7 +137,12 @@ def _shared(lines: Sequence[Line]) -> list[list[Line]]:
     return [part for part in cut if part]
 
 
-def _panel(lines: Sequence[Line], rows: Sequence[Score], side: int, theme: str) -> Any:
+def _counts(scores: Scores) -> str:
+    """What ``n`` counts: rows or images; where some of it are draws, only ``n``."""
+    return "n" if methods_of(scores) or scores.method in ON_IMAGES else f"{thing(scores)}s"
+
+
+def _panel(lines: Sequence[Line], rows: Sequence[Score], side: int, theme: str, counts: str) -> Any:
     import altair as alt
 
     colours = palette(theme)
@@ -152,7 +161,7 @@ def _panel(lines: Sequence[Line], rows: Sequence[Score], side: int, theme: str) 
         ("name", "score"),
         ("told", "value"),
         ("interval", "95 % interval"),
-        ("n", "rows"),
+        ("n", counts),
     ]
     told += [("always", "no model")] if any(line.always for line in lines) else []
     colour = alt.Color("colour:N", scale=None)
@@ -200,8 +209,10 @@ def _limits(row: Score) -> tuple[float, float]:
     return (row.low, row.high) if known else (row.value, row.value)
 
 
-def _name(row: Score) -> str:
-    name = score_name(row.metric, row.group)
+def _name(row: Score, methods: Sequence[str]) -> str:
+    """What was measured, of whom, how parts were removed for it, and of which part it speaks."""
+    whose = sentence(row.group, *methods)
+    name = " · ".join(filter(None, (score_name(row.metric, whose), row.removal, row.label)))
     return f"{name} ↓" if row.metric in LOWER_IS_BETTER else name
 
 
@@ -227,26 +238,27 @@ def _text(row: Score, usual: int = 0) -> str:
 
 def _reading(scores: Scores, rows: Sequence[Score]) -> str:
     said = "Each point is one measurement; its line is the 95 % interval."
-    known = [row for row in rows if np.isfinite(row.value)]
-    if any(line.always for line in _lines(known)):
+    known, methods = [row for row in rows if np.isfinite(row.value)], methods_of(scores)
+    if any(line.always for line in _lines(known, methods)):
         said += " Hollow: what no model at all would reach."
     if any(row.metric in LOWER_IS_BETTER for row in known):
         said += " ↓: lower is better."
     usual = _usual(known)
     if usual:
         elsewhere = ", where n does not say otherwise" if {r.n for r in known} != {usual} else ""
-        said += f" Over {counted(usual, 'row')}{elsewhere}."
+        said += f" Over {counted(usual, thing(scores))}{elsewhere}."
     if len(rows) < len(scores.rows):
-        said += f" The first {len(rows)} of {len(scores.rows)} rows."
-    undefined = [shorten(_name(row)) for row in rows if not np.isfinite(row.value)]
+        said += f" The first {len(rows)} of {len(scores.rows)} measurements."
+    undefined = [shorten(_name(row, methods)) for row in rows if not np.isfinite(row.value)]
     return said + (f" Not defined: {listed(undefined[:6])}." if undefined else "")
 
 
 def _alternative(scores: Scores, known: list[Score]) -> str:
     said = f"Chart of {counted(len(known), 'measurement')} ({method_name(scores.method)})."
-    facts = [f"{shorten(_name(row), 60)} {_text(row)}" for row in known[:3]]
+    methods, usual = methods_of(scores), _usual(known)
+    facts = [f"{shorten(_name(row, methods), 60)} {_text(row, usual)}" for row in known[:3]]
     said += f" {'; '.join(facts)}."
-    failed = [shorten(_name(row), 60) for row in scores.failures]
+    failed = [shorten(_name(row, methods), 60) for row in scores.failures]
     if failed:
         said += f" {counted(len(failed), 'check fails', 'checks fail')}: {listed(failed[:3])}."
     return said

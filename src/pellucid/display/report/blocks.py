@@ -197,7 +197,7 @@ class Search:
     lead: str
     hint: str
     table: DataTable
-    what: str = "a row"
+    noun: str = "row"
 
 
 Block = DataTable | Facts | Findings | Figure | Side | Case | Sight | Paragraph | Search

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.core.scores import Scores
-from pellucid.display.charts.comparison import RANDOM
+from pellucid.display.charts.comparison import RANDOM, methods_of
 from pellucid.display.report.blocks import Cell, DataTable, table
 from pellucid.display.words import brief, method_name, percent
 from pellucid.metrics.believed import DOUBTS, FAITHFUL
@@ -25,11 +25,6 @@ NUMBERS = {
 
 REFERENCES = (RANDOM, "gold order", "reverse order")
 """Groups of scores that are no methods, but what orders reach."""
-
-
-def methods_of(found: Scores) -> tuple[str, ...]:
-    """The methods compared, in their order."""
-    return tuple(dict.fromkeys(row.group for row in found if row.metric == "seconds"))
 
 
 def failing(found: Scores, method: str) -> tuple[str, ...]:

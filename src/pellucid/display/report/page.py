@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pellucid.core.files import replacing
 from pellucid.display import theme
 from pellucid.display.report.blocks import Figure, Finding, Section, Side, Tile
+from pellucid.display.report.made import Report
+from pellucid.display.scripts import bundle, fit, inline
 from pellucid.display.words import counted
 
 PAGE = Path(__file__).parent / "page"
@@ -27,7 +28,8 @@ WORDS = {"good": "", "warn": "Warning.", "info": ""}
 """Words before findings, for the same reason."""
 
 
-def render(
+def write(
+    path: str | os.PathLike[str],
     *,
     title: str,
     lead: str,
@@ -35,13 +37,48 @@ def render(
     tiles: Sequence[Tile],
     sections: Sequence[Section],
     seed: int,
-    seconds: float,
+    started: float,
     evaluations: int,
-) -> str:
-    """The page as text; see `pellucid.report` for its content."""
-    import jinja2
+    warnings: int,
+) -> Report:
+    """Write the page, whole or not at all; see `pellucid.report` for its content.
 
+    `started` is when the work began, by `time.perf_counter`; `warnings` is how many checks fail.
+    """
     from pellucid import __version__
+
+    shared, environment = {"marks": MARKS, "words": WORDS}, _environment()
+    text = environment.get_template("page.html.j2").render(
+        **shared,
+        title=title,
+        lead=lead,
+        findings=findings,
+        tiles=tiles,
+        sections=sections,
+        render=_drawing(environment.get_template("blocks.html.j2", globals=shared).module),
+        style=(PAGE / "style.css").read_text(encoding="utf-8"),
+        script=fit() + (PAGE / "page.js").read_text(encoding="utf-8"),
+        bundle=bundle(),
+        themes=inline(_themes()),
+        version=__version__,
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        seed=seed,
+        seconds=f"{time.perf_counter() - started:.0f}",
+        evaluations=counted(evaluations, "model evaluation"),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Report(
+        path=Path(path),
+        findings=tuple(finding.text for finding in findings),
+        warnings=warnings,
+        evaluations=evaluations,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _environment() -> Any:
+    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE),
@@ -51,57 +88,27 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["kept"] = kept
-    shared = {"marks": MARKS, "words": WORDS}
-    blocks = environment.get_template("blocks.html.j2", globals=shared).module
+    return environment
+
+
+def _drawing(blocks: Any) -> Callable[[Any], Any]:
+    """From a block to its HTML, by the macros of the blocks."""
 
     def draw(block: Any) -> Any:
         if isinstance(block, Figure):
-            return blocks.figure(_drawable(block))  # type: ignore[attr-defined]
+            return blocks.figure(_drawable(block))
         if isinstance(block, Side):
-            return blocks.side([_drawable(figure) for figure in block.figures])  # type: ignore[attr-defined]
+            return blocks.side([_drawable(figure) for figure in block.figures])
         if block.block == "case":
-            return blocks.case({**vars(block), "figure": _drawable(block.figure)})  # type: ignore[attr-defined]
+            return blocks.case({**vars(block), "figure": _drawable(block.figure)})
         return getattr(blocks, block.block)(block)
 
-    return environment.get_template("page.html.j2").render(
-        **shared,
-        title=title,
-        lead=lead,
-        findings=findings,
-        tiles=tiles,
-        sections=sections,
-        render=draw,
-        style=(PAGE / "style.css").read_text(encoding="utf-8"),
-        script=(PAGE / "page.js").read_text(encoding="utf-8"),
-        bundle=bundle(),
-        themes=_inline(_themes()),
-        version=__version__,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        seed=seed,
-        seconds=f"{seconds:.0f}",
-        evaluations=counted(evaluations, "model evaluation"),
-    )
+    return draw
 
 
 def kept(text: str) -> str:
     """The text with percent signs that stay on the line of their number."""
     return PERCENT.sub("\u00a0%", text)
-
-
-def write(path: str | os.PathLike[str], text: str) -> Path:
-    """Write the page whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return Path(path)
-
-
-@cache
-def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
-    import vl_convert
-
-    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return str(script).replace("</script", r"<\/script")
 
 
 def _themes() -> dict[str, Any]:
@@ -123,10 +130,4 @@ def _drawable(figure: Figure) -> dict[str, Any]:
     alt = spec.pop("description", figure.question)
     if "width" in spec:
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return {**vars(figure), "spec": _inline(spec), "alt": alt}
-
-
-def _inline(value: Any) -> str:
-    """JSON that can stand inside a script element."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", r"\u003c").replace("\u2028", r"\u2028").replace("\u2029", r"\u2029")
+    return {**vars(figure), "spec": inline(spec), "alt": alt}

@@ -20,7 +20,7 @@ from pellucid.display.report.facts import Facts, Options, gather
 from pellucid.display.report.images.facts import Options as ImageOptions
 from pellucid.display.report.images.report import report_on_images
 from pellucid.display.report.made import Report
-from pellucid.display.report.page import render, write
+from pellucid.display.report.page import write
 from pellucid.display.words import (
     brief,
     capital,
@@ -144,23 +144,17 @@ def _report_on_table(
     """Measure and write."""
     started = time.perf_counter()
     facts = gather(model, X, y, background, options)
-    findings = headline(facts)
-    text = render(
+    return write(
+        path,
         title=title or f"What drives {_short(facts.question.model.name)}?",
         lead=_lead(facts),
-        findings=findings,
+        findings=headline(facts),
         tiles=tiles(facts),
         sections=sections(facts),
         seed=facts.question.seed,
-        seconds=time.perf_counter() - started,
+        started=started,
         evaluations=facts.evaluations,
-    )
-    return Report(
-        path=write(path, text),
-        findings=tuple(finding.text for finding in findings),
         warnings=len(facts.evidence.failures),
-        evaluations=facts.evaluations,
-        seconds=time.perf_counter() - started,
     )
 
 

@@ -198,27 +198,32 @@ class FeatureVisualisation(Explainer):
             with torch.enable_grad():
                 shown = shaken(canvas.images(), rng, self.jitter, self.zoom, self.rotate)
                 seen, beside = gaze.at(shown)
-                reach = aim.read(seen).float() - usual[0]
+                score = aim.read(seen).float()
+                reach = score - usual[0]
                 loss = -(reach / reach.detach().clamp_min(usual[1])).sum()
                 if beside is not None and self.diversity and self.images > 1:
                     alike = likeness(beside)
                     others = alike.sum() - alike.diagonal().sum()
                     loss = loss + self.diversity * others / (self.images - 1)
-            canvas.waves.grad = _gradient(loss, canvas.waves, aim)
+            canvas.waves.grad = _gradient(score, loss, canvas.waves, aim)
             adam.step()
             question.work.advance(self.images)
 
 
-def _gradient(loss: torch.Tensor, waves: torch.Tensor, aim: Aim) -> torch.Tensor:
+def _gradient(
+    score: torch.Tensor, loss: torch.Tensor, waves: torch.Tensor, aim: Aim
+) -> torch.Tensor:
+    """The gradient of the loss, whose likeness of images may have one where the score has none."""
     import torch
 
     found = None
-    if loss.requires_grad:
+    if score.requires_grad:
         (found,) = torch.autograd.grad(loss, waves, allow_unused=True)
     if found is None:
         raise CannotExplain(
             f"{aim.name} has no gradient",
-            got="a number that does not depend on the image by differentiable operations",
+            got="an output that does not depend on the input by differentiable operations",
+            fix="Choose a method that only asks for predictions, such as 'occlusion'",
         )
     if not torch.isfinite(found).all():
         raise CannotExplain(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from pellucid.core.explanation import number
 from pellucid.core.scores import Score
 from pellucid.maths.correlation import spearman
+from pellucid.maths.structural_similarity import ssim
 from pellucid.metrics.evidence import Evidence
 from pellucid.metrics.resample import ENOUGH_ROWS, mean_interval, too_few
 from pellucid.metrics.rows import row
@@ -22,25 +23,32 @@ UNCLEAR = "the interval is too wide for a verdict"
 
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
-    """Rank correlations of pairs of explanations, each of shape (sample,); NaN where undefined.
+    """How alike pairs of explanations are, each of shape (sample,); NaN where undefined.
 
     Parameters
     ----------
     signed, floor : array of shape (sample,)
-        Of values with their signs: of the same sample, and of one sample with the next.
+        Rank correlations of values with their signs: of the same sample, and of one sample with
+        the next.
     magnitudes, floor_of_magnitudes : array of shape (sample,)
         The same of their magnitudes.
+    look, floor_of_look : array of shape (sample,)
+        Structural similarity of maps of magnitudes, each scaled to its greatest; of maps only.
     """
 
     signed: np.ndarray
     floor: np.ndarray
     magnitudes: np.ndarray
     floor_of_magnitudes: np.ndarray
+    look: np.ndarray
+    floor_of_look: np.ndarray
 
     @classmethod
     def of(cls, own: np.ndarray, other: np.ndarray, there: np.ndarray) -> Likeness:
         """Likeness of values (sample, …) where they are `there`, not in the background."""
         n = len(own)
+        look = _alike(own, other, there)
+        beside = _alike(own, np.roll(other, 1, axis=0), there & np.roll(there, 1, axis=0))
         own, other, there = (each.reshape(n, -1) for each in (own, other, there))
         next_one = np.roll(other, 1, axis=0)
         both = there & np.roll(there, 1, axis=0)
@@ -50,6 +58,8 @@ class Likeness:
             floor=spearman(own, next_one, both) if n > 1 else nowhere,
             magnitudes=spearman(np.abs(own), np.abs(other), there),
             floor_of_magnitudes=spearman(np.abs(own), np.abs(next_one), both) if n > 1 else nowhere,
+            look=look,
+            floor_of_look=beside if n > 1 else nowhere,
         )
 
     @classmethod
@@ -57,10 +67,23 @@ class Likeness:
         """The mean of each sample over pairs, of those that are defined."""
         return cls(
             **{
-                name: _mean_of([getattr(each, name) for each in several])
-                for name in ("signed", "floor", "magnitudes", "floor_of_magnitudes")
+                each.name: _mean_of([getattr(one, each.name) for one in several])
+                for each in fields(cls)
             }
         )
+
+
+def _alike(own: np.ndarray, other: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Structural similarity of maps of magnitudes; NaN where there are no maps, or empty ones."""
+    if own.ndim != 3:
+        return np.full(len(own), np.nan)
+    sizes = [np.where(there, np.abs(each), 0.0) for each in (own, other)]
+    most = np.stack([each.max(axis=(1, 2)) for each in sizes])
+    one, two = (
+        each / np.where(largest > 0, largest, 1.0)[:, None, None]
+        for each, largest in zip(sizes, most, strict=True)
+    )
+    return np.where(most.any(axis=0), ssim(one, two, there), np.nan)
 
 
 def _mean_of(parts: list[np.ndarray]) -> np.ndarray:
@@ -86,7 +109,7 @@ def too_dear(evidence: Evidence, runs: int, budget: int) -> str | None:
 def rows_of(
     evidence: Evidence, metric: str, found: Likeness, whose: str, most: float, margin: float
 ) -> list[Score]:
-    """The verdict, the noise floor, and the same of magnitudes without a verdict.
+    """The verdict, the noise floor, and without a verdict the same of magnitudes and their look.
 
     Parameters
     ----------
@@ -107,7 +130,16 @@ def rows_of(
         evidence, f"{metric}_magnitudes", found.floor_of_magnitudes,
         f"that of magnitudes with another {evidence.thing}", group=FLOOR,
     )  # fmt: skip
-    return [_judged(evidence, told, found, most, margin), floor, sizes, low]
+    rows = [_judged(evidence, told, found, most, margin), floor, sizes, low]
+    if evidence.finest.ndim == 3:
+        look = "the structural similarity (SSIM) of magnitudes"
+        alike = row(evidence, f"{metric}_ssim", found.look, f"{look} with {whose}")
+        low = row(
+            evidence, f"{metric}_ssim", found.floor_of_look,
+            f"{look} with {whose} of another {evidence.thing}", group=FLOOR,
+        )  # fmt: skip
+        rows += [alike, low]
+    return rows
 
 
 def _judged(evidence: Evidence, told: Score, found: Likeness, most: float, margin: float) -> Score:

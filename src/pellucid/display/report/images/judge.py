@@ -6,8 +6,9 @@ import numpy as np
 
 from pellucid.core.scores import Score, Scores
 from pellucid.display.charts import comparison
+from pellucid.display.charts.comparison import methods_of
 from pellucid.display.report.blocks import WIDE, Block, Figure, Finding, Findings, Section, table
-from pellucid.display.report.board import board, failing, methods_of, sound
+from pellucid.display.report.board import board, failing, sound
 from pellucid.display.report.images.facts import MOST_JUDGED, Facts
 from pellucid.display.words import capital, counted, listed, method_name, metric_name, sentence
 from pellucid.maths.intervals import FEWEST_ROWS

@@ -153,7 +153,9 @@ def _residuals(facts: Facts) -> Figure:
     return Figure(
         id="residuals",
         question="Where is the prediction too high, and where too low?",
-        chart=residuals.chart(facts.truth.predicted, answers, rows=facts.images.names, width=WIDE),
+        chart=residuals.chart(
+            facts.truth.predicted, answers, rows=facts.images.names, of="image", width=WIDE
+        ),
         reading="Each point is an image: to the right a higher prediction, upwards a larger truth "
         "than predicted.",
         certainty="The diamonds, where images are enough, are means with 95 % intervals.",
@@ -183,6 +185,6 @@ def _search(facts: Facts) -> Search:
         title="Look up any image",
         lead="Every column sorts.",
         hint="image or class",
-        what="an image",
+        noun="image",
         table=DataTable(caption=caption, header=header, rows=tuple(rows), id="images", search=True),
     )

@@ -6,12 +6,13 @@ import os
 import time
 from typing import Any
 
+from pellucid.display.charts.comparison import methods_of
 from pellucid.display.report.blocks import Finding, Section, Tile
-from pellucid.display.report.board import methods_of, sound
+from pellucid.display.report.board import sound
 from pellucid.display.report.images import judge, looked, origin, predictions
 from pellucid.display.report.images.facts import Facts, Options, gather
 from pellucid.display.report.made import Report
-from pellucid.display.report.page import render, write
+from pellucid.display.report.page import write
 from pellucid.display.words import brief, counted, method_name, percent
 
 
@@ -28,23 +29,17 @@ def report_on_images(
     """Measure and write; see `pellucid.report`."""
     started = time.perf_counter()
     facts = gather(model, X, y, background, options)
-    findings = headline(facts)
-    text = render(
+    return write(
+        path,
         title=title or f"What does {facts.model.name} look at?",
         lead=_lead(facts),
-        findings=findings,
+        findings=headline(facts),
         tiles=tiles(facts),
         sections=sections(facts),
         seed=facts.seed,
-        seconds=time.perf_counter() - started,
+        started=started,
         evaluations=facts.evaluations,
-    )
-    return Report(
-        path=write(path, text),
-        findings=tuple(finding.text for finding in findings),
         warnings=_failures(facts),
-        evaluations=facts.evaluations,
-        seconds=time.perf_counter() - started,
     )
 
 

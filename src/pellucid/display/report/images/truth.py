@@ -106,8 +106,8 @@ def truth_of(y: Any, output: np.ndarray, adapter: Any, seed: int) -> Truth:
         return replace(truth, scores=_counted(told, predicted, output, names))
     return replace(
         truth,
-        scores=classification_scores(told, output, names, seed=seed),
-        confusion=confusion(told, output, names),
+        scores=_on_images(classification_scores(told, output, names, seed=seed)),
+        confusion=_on_images(confusion(told, output, names)),
     )
 
 
@@ -122,7 +122,7 @@ def _of_numbers(answers: np.ndarray | None, output: np.ndarray, seed: int) -> Tr
             "The answers to a model with one output are numbers",
             got=f"values such as {answers[0]!r}",
         ) from None
-    scores = regression_scores(numbers, output, seed=seed)
+    scores = _on_images(regression_scores(numbers, output, seed=seed))
     return replace(truth, answers=numbers, scores=scores)
 
 
@@ -172,6 +172,11 @@ def _counted(
         text = f"For {percent(share)} of the rows {words}"
         text += f" (95 % interval {percent(low)} to {percent(high)})."
         rows.append(Score(metric=metric, value=share, low=low, high=high, n=n, text=text))
-    return Scores(
-        rows=tuple(rows), provenance=Provenance(method="performance", version=__version__)
-    )
+    made = Provenance(method="performance", version=__version__)
+    return _on_images(Scores(rows=tuple(rows), provenance=made))
+
+
+def _on_images(scores: Scores) -> Scores:
+    """Scores that say of themselves that they are of images, for charts to say so too."""
+    made = scores.provenance
+    return replace(scores, provenance=replace(made, params={**made.params, "kind": "image"}))

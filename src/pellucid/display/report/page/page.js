@@ -10,28 +10,12 @@
     return text.replace(/#[0-9a-f]{6}/gi, (colour) => pairs[colour.toLowerCase()] || colour);
   }
 
-  // A picture is as wide as its place; stacked frames share what their labels leave.
-  function fit(spec, room, narrow) {
-    for (const one of spec.params || []) if (one.name === "narrow") one.value = narrow;
-    if ("width" in spec) spec.width = room;
-    const beside = spec.usermeta && (narrow ? spec.usermeta.narrowSide : spec.usermeta.side);
-    for (const part of spec.vconcat || []) part.width = Math.max(80, room - beside - 26);
-  }
-
   async function draw(element, text, theme) {
     const previous = views.get(element);
     if (previous) previous.finalize();
     const spec = JSON.parse(theme === "dark" ? recoloured(text) : text);
-    const room = element.clientWidth, narrow = room < 480;
     spec.description = element.getAttribute("aria-label");
-    fit(spec, room, narrow);
-    const config = { ...PELLUCID_THEMES[theme] };
-    if (narrow) {
-      config.axisY = { ...config.axisY, labelLimit: 0.42 * room };
-      config.axisX = { tickCount: 3, titleAnchor: "end", titleLimit: room };
-      config.axisXBand = { labelLimit: 62 };
-      if (room < 360) config.legend = { ...config.legend, titleOrient: "top", columns: 1 };
-    }
+    const config = fit(spec, PELLUCID_THEMES[theme], element.clientWidth);
     const result = await vegaEmbed(element, spec, {
       actions: false, renderer: "svg", config, tooltip: { theme: "custom" },
     });
@@ -84,7 +68,7 @@
 
   for (const box of document.querySelectorAll("input[type=search][data-table]")) {
     const table = document.getElementById(box.dataset.table);
-    const count = box.parentElement.querySelector(".count");
+    const count = box.parentElement.querySelector(".count"), noun = box.dataset.noun;
     const rows = [...table.tBodies[0].rows];
     const text = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
     const filter = () => {
@@ -94,7 +78,7 @@
         row.hidden = !words.every((word) => text.get(row).includes(word));
         shown += !row.hidden;
       }
-      count.textContent = `${shown} of ${rows.length} rows`;
+      count.textContent = `${shown} of ${rows.length} ${noun}${rows.length === 1 ? "" : "s"}`;
     };
     box.addEventListener("input", filter);
     filter();
