@@ -9,7 +9,7 @@ from pellucid.core.errors import InvalidSetting
 from pellucid.explainers.shapley.proxy_shap import ProxySHAP
 
 RNG = np.random.default_rng(2)
-X, BACKGROUND = RNG.normal(size=(2, 9)), RNG.normal(size=(3, 9))
+X, BACKGROUND = RNG.normal(size=(2, 12)), RNG.normal(size=(3, 12))
 
 
 def steps(X: np.ndarray) -> np.ndarray:
@@ -50,12 +50,12 @@ def test_values_add_up_repeat_and_do_not_depend_on_other_rows() -> None:
 
 
 def test_a_sum_of_columns_is_exact_and_a_small_budget_refused() -> None:
-    found = ask(ProxySHAP(budget=70), lambda X: X.sum(axis=1))
+    found = ask(ProxySHAP(budget=100), lambda X: X.sum(axis=1))
     assert (
         np.abs(found.values - (X - BACKGROUND.mean(axis=0))).max() <= 4 * found.error.max() + 1e-9
     )
-    with pytest.raises(InvalidSetting, match="budget ≥ 34"):
-        ask(ProxySHAP(budget=30))
+    with pytest.raises(InvalidSetting, match="budget ≥ 46"):
+        ask(ProxySHAP(budget=40))
 
 
 ALONE = """

@@ -161,21 +161,24 @@ def test_nothing_is_said_of_certainty_that_was_not_asked_for() -> None:
     assert not any("certain" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("method", [KernelSHAP, ProxySHAP, AsymmetricSHAP])
-@pytest.mark.parametrize(("columns", "budget", "rough"), [(8, 60, False), (8, 64, True)])
-def test_a_large_part_of_few_coalitions_is_told(
-    method: Callable, columns: int, budget: int, rough: bool
+@pytest.mark.parametrize("method", [KernelSHAP, ProxySHAP])
+def test_of_many_columns_no_more_than_half_of_all_coalitions_is_evaluated_or_all(
+    method: Callable,
 ) -> None:
+    half, more = (ask(method, X[:2], budget=budget) for budget in (512, 900))
+    np.testing.assert_array_equal(more.values, half.values)
+    assert more.evaluations == half.evaluations
+    assert not any("With 1024 coalitions" in note for note in half.notes)
+    assert any("room for 900" in note and "With 1024" in note for note in more.notes)
+    assert ask(method, X[:2], budget=1024).error.max() == 0
+
+
+@pytest.mark.parametrize("method", [KernelSHAP, PermutationSHAP, Banzhaf, ShapleyInteractions])
+def test_of_few_columns_all_coalitions_must_be_within_the_budget(method: Callable) -> None:
     def game(X: np.ndarray) -> np.ndarray:
-        return network(np.pad(X, ((0, 0), (0, 10 - columns))))
+        return network(np.pad(X, ((0, 0), (0, 4))))
 
-    recipe, rows = method(budget=budget), X[:2, :columns]
-    found = pel.explain(game, rows, method=recipe, background=BACKGROUND[:, :columns])
-    said = [note for note in found.notes if "the values are exact" in note]
-    assert len(said) == rough
-    assert all(f"{budget} of all 256 coalitions of 8 columns" in note for note in said)
-
-
-def test_half_of_many_coalitions_is_not_told_and_more_than_half_is() -> None:
-    assert not any("With 1024 coalitions" in note for note in ask(budget=512).notes)
-    assert any("With 1024 coalitions" in note for note in ask(budget=520).notes)
+    asked = {"background": BACKGROUND[:, :6], "seed": 0}
+    with pytest.raises(InvalidSetting, match="budget ≥ 64"):
+        pel.explain(game, X[:2, :6], method=method(budget=63), **asked)
+    assert pel.explain(game, X[:2, :6], method=method(budget=64), **asked).error.max() == 0

@@ -16,14 +16,15 @@ from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly,
 from pellucid.maths.coalitions import chances, sampled_pairs
 from pellucid.maths.relevance import LEAST_FOR_EACH, learnt
 from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
+from pellucid.maths.survey_regression import surveyed
 from pellucid.perturb.game import Plan
 
 PAIRS_AT_ONCE = 2048
 """Pairs in one regression, whose cost grows with their cube; more are cut into several."""
 
-FEW = 8
-"""Players of which a quarter of all coalitions is too large a part for errors to be trusted; of
-more players it is more than half."""
+FEW, SURVEYED = 9, 3
+"""Up to so many players a quarter of all pairs, and so many pairs for each player, are taken for a
+survey; of more players no more than half of all pairs is drawn, unless it is all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,12 @@ class KernelSHAP(Sampler):
     with as many columns that differ from the background.
 
     ``error`` is the standard error over draws of coalitions, meant for value ± 1.96 errors to cover
-    the exact value in 95 of 100 draws. ``benchmarks/calibration.py`` measures it over 200 draws: 95
-    to 97 % for models of 12 columns, with budgets of 46 to 2048. No sample can promise it for every
-    game: a maximum, whose jumps are rare and may not be met, is covered in 92 % at 512. Where more
-    than half of all coalitions are drawn, or much of those of eight columns or fewer, values can be
-    found almost exactly and covered in 100 %, or missed more often: a note says so, and with which
-    budget they are exact.
+    the exact value in 95 of 100 draws. ``benchmarks/calibration.py`` measures it over 200 draws. No
+    sample can promise it for every game: a maximum, whose jumps are rare and may not be met, is
+    covered in 92 % at 512. From a quarter of all coalitions of up to nine columns on, the
+    regression is that of a survey (`pellucid.maths.survey_regression`), which is less accurate and
+    knows its error. Of more columns no more than half of all coalitions is evaluated, unless the
+    budget reaches all of them; a note says so.
 
     Deviations from the paper: no columns are dropped to save evaluations (the ``l1`` penalty of
     the peer library), sizes are weighted by leverage, and what interactions leave unexplained is
@@ -96,29 +97,35 @@ class KernelSHAP(Sampler):
 
 
 def drawn(question: Asked, players: int, count: int, rng: np.random.Generator) -> Plan:
-    """The plan of this many drawn pairs, or of all there are."""
+    """The plan of so many drawn pairs, or of all there are."""
     whole, threads = every_pair_of(players), question.threads
-    count = min(count, whole)
-    tell_if_rough(question, players, count)
-    pairs, _ = sampled_pairs(players, count, rng)
+    ends = told_of(question, players, count, LEAST_FOR_EACH * players)
+    pairs, _ = sampled_pairs(players, ends[-1], rng)
 
     def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         met = pairs[: odd.shape[1] - 1]
-        return exactly(met, odd) if len(met) == whole else regressions(met, odd, threads)
+        if len(met) == whole:
+            return exactly(met, odd)
+        if players <= FEW and len(met) >= max(whole // 4, SURVEYED * players):
+            return surveyed(met, odd)
+        return regressions(met, odd, threads)
 
-    return in_pairs(pairs, doubling(LEAST_FOR_EACH * players, count), shares)
+    return in_pairs(pairs, ends, shares)
 
 
-def tell_if_rough(question: Asked, players: int, count: int) -> None:
-    """Say so where errors may be far off: much of few coalitions is drawn, or most of many."""
-    most = 2**players
-    part = (2 * count + 2) / most
-    if part < 1 and (part > 0.5 or (players <= FEW and part >= 0.25)):
+def told_of(question: Asked, players: int, count: int, least: int) -> tuple[int, ...]:
+    """After how many pairs values can be had; of many players' no more than half, or all."""
+    whole, half = every_pair_of(players), every_pair_of(players - 1)
+    ends = doubling(least, min(count, whole))
+    if players <= FEW:
+        return ends
+    if half < count < whole:
         question.note(
-            f"{2 * count + 2} of all {most} coalitions of {players} {question.parts} are "
-            "evaluated: with so large a part, 95 % intervals may be too wide or too narrow (they "
-            f"held 79 to 100 % in trials). With {most} coalitions the values are exact."
+            f"{2 * half + 2} of all {2**players} coalitions of {players} {question.parts} are "
+            f"evaluated, although the budget has room for {2 * count + 2}: of a larger part no "
+            f"errors could be told. With {2**players} coalitions the values are exact."
         )
+    return tuple(dict.fromkeys(end if end == whole else min(end, half) for end in ends))
 
 
 def regressions(pairs: np.ndarray, odd: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:

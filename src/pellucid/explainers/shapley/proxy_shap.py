@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.explainers.question import Question
-from pellucid.explainers.shapley.kernel_shap import regressions, tell_if_rough
+from pellucid.explainers.shapley.kernel_shap import drawn, regressions, told_of
 from pellucid.explainers.shapley.sampler import Sampler
-from pellucid.explainers.shapley.stages import doubling, every_pair_of, exactly, in_pairs
+from pellucid.explainers.shapley.stages import every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
 from pellucid.maths.shapley_regression import ShapleyRegression, with_everybody
 from pellucid.perturb.game import Plan
@@ -25,6 +25,9 @@ KNOWN, CANCELS = 0.5, 0.1
 """Errors of the parts, which have no pair in common, cancel as those of a sample without
 replacement do; less so as it nears half of all pairs, where proxies know what they have seen too
 well; but never less than for a tenth of them."""
+
+LEAST = 12
+"""Players below which trees learn too little from a part of all coalitions to be of use."""
 
 PAIRS_EACH = 2
 """Pairs in a part for each player but one, at least."""
@@ -65,9 +68,8 @@ class ProxySHAP(Sampler):
     The sample is cut into two to four parts. Each proxy is fitted to all parts but one, and its
     values corrected by that one; the mean over parts has the mean of their squared errors, over
     the number of parts and a little less, as its own: right for models
-    (``benchmarks/calibration.py``), too narrow for games of many steps where much of all
-    coalitions is drawn (a note says so where it may be). With fewer than
-    8 × columns − 6 coalitions there is no proxy, and the answer is `KernelSHAP`'s; a note says so.
+    (``benchmarks/calibration.py``). With fewer than 8 × columns − 6 coalitions, or fewer than 12
+    columns, there is no proxy, and the answer is `KernelSHAP`'s; a note says so.
 
     Cost: (budget − 2) × background rows for each row; and about half a second for each row and
     output.
@@ -85,16 +87,17 @@ class ProxySHAP(Sampler):
 
     def sample(self, question: Question, players: int) -> Plan:
         whole, least = every_pair_of(players), PAIRS_EACH * (players - 1)
-        count = min((self.budget - 2) // 2, whole)
-        pairs, _ = sampled_pairs(players, count, question.rng("coalitions", players))
-        order = question.rng("parts", players).random(count)
-        threads = question.threads
-        tell_if_rough(question, players, count)
-        if count < 2 * least:
+        count, threads = min((self.budget - 2) // 2, whole), question.threads
+        rng = question.rng("coalitions", players)
+        if count < 2 * least or players < LEAST:
             question.note(
-                f"{self.budget} coalitions of {players} columns are too few to fit proxies and "
+                f"{2 * count + 2} coalitions of {players} columns are too few to fit proxies and "
                 "to correct them: regression alone."
             )
+            return drawn(question, players, count, rng)
+        ends = told_of(question, players, count, 2 * least)
+        pairs, _ = sampled_pairs(players, ends[-1], rng)
+        order = question.rng("parts", players).random(len(pairs))
 
         def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             met = pairs[: odd.shape[1] - 1]
@@ -105,7 +108,7 @@ class ProxySHAP(Sampler):
                 return regressions(met, odd, threads)
             return _corrected(met, odd, np.argsort(np.argsort(order[: len(met)])) % parts)
 
-        return in_pairs(pairs, doubling(2 * least, count), shares)
+        return in_pairs(pairs, ends, shares)
 
 
 def _corrected(

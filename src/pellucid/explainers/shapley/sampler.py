@@ -25,7 +25,7 @@ from pellucid.perturb.game import Game, Plan
 from pellucid.perturb.image_game import ImageGame
 
 WHOLE_AT_ONCE = 6
-"""Players of which all coalitions are evaluated, even where fewer might do."""
+"""Players of which all coalitions are evaluated: at most 64, and of fewer no error would hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,8 @@ class Sampler(Explainer):
         InvalidSetting
             If the budget is too small for an error.
         """
-        least = self.least(players)
+        all_ = players if isinstance(question, ImageQuestion) else len(question.player_names)
+        least = 2**players if all_ <= WHOLE_AT_ONCE else self.least(players)
         if self.budget < least:
             raise InvalidSetting(
                 f"{type(self).__name__} cannot say its error for {players} {question.parts} on "
