@@ -20,7 +20,7 @@ def test_settings_are_those_of_the_library(cli, shelf, tmp_path, name) -> None:
     output = tmp_path / name
     command = [shelf / "linear.skops", shelf / "rows.csv", "--target", "risk", "-o", output]
     asked = ["--background", shelf / "train.parquet", "--method", "kernel_shap", "--seed", 1]
-    settings = ["--set", "removal=gaussian", "--set", "max_background=20", "--budget", 14]
+    settings = ["--set", "removal=gaussian", "--set", "max_background=20", "--budget", 16]
     ran = cli("explain", *command, *asked, *settings)
     assert ran.code == 0, ran.err
     train = pd.read_parquet(shelf / "train.parquet").drop(columns="risk")
@@ -29,7 +29,7 @@ def test_settings_are_those_of_the_library(cli, shelf, tmp_path, name) -> None:
         pel.load_model(shelf / "linear.skops"),
         rows,
         background=train,
-        method=KernelSHAP(removal="gaussian", max_background=20, budget=14),
+        method=KernelSHAP(removal="gaussian", max_background=20, budget=16),
         seed=1,
     )
     if name == "shares.pel":

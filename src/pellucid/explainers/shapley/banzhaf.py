@@ -26,8 +26,8 @@ class Banzhaf(Sampler):
     Parameters
     ----------
     budget : int
-        Most coalitions evaluated for each row. At least 4 × columns − 2; where it reaches
-        2^columns, all coalitions may be evaluated and the values are then exact.
+        Most coalitions evaluated for each row. At least 4 × columns − 2, of up to six columns all;
+        where it reaches 2^columns, all coalitions may be evaluated and the values are then exact.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional

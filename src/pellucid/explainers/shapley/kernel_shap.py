@@ -37,8 +37,8 @@ class KernelSHAP(Sampler):
     Parameters
     ----------
     budget : int
-        Most coalitions evaluated for each row. At least 4 × columns − 2; where it reaches
-        2^columns, all coalitions may be evaluated and the values are then exact.
+        Most coalitions evaluated for each row. At least 4 × columns − 2, of up to six columns all;
+        where it reaches 2^columns, all coalitions may be evaluated and the values are then exact.
     tolerance : float, optional
         Stop as soon as 1.96 errors of every value of a row are within this, in units of the
         output. Coalitions are evaluated in stages, each twice as long as all before.
@@ -99,7 +99,7 @@ class KernelSHAP(Sampler):
 def drawn(question: Asked, players: int, count: int, rng: np.random.Generator) -> Plan:
     """The plan of so many drawn pairs, or of all there are."""
     whole, threads = every_pair_of(players), question.threads
-    ends = told_of(question, players, count, LEAST_FOR_EACH * players)
+    ends = stage_ends(question, players, count, LEAST_FOR_EACH * players)
     pairs, _ = sampled_pairs(players, ends[-1], rng)
 
     def shares(odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +113,7 @@ def drawn(question: Asked, players: int, count: int, rng: np.random.Generator) -
     return in_pairs(pairs, ends, shares)
 
 
-def told_of(question: Asked, players: int, count: int, least: int) -> tuple[int, ...]:
+def stage_ends(question: Asked, players: int, count: int, least: int) -> tuple[int, ...]:
     """After how many pairs values can be had; of many players' no more than half, or all."""
     whole, half = every_pair_of(players), every_pair_of(players - 1)
     ends = doubling(least, min(count, whole))

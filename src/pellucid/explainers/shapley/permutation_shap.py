@@ -24,7 +24,8 @@ class PermutationSHAP(Sampler):
     ----------
     budget : int
         Most coalitions evaluated for each row: a pair of orders takes 2 × (columns − 1). At least
-        two pairs; where it reaches 2^columns, all coalitions are evaluated and values are exact.
+        two pairs, of up to six columns all coalitions; where it reaches 2^columns, all are
+        evaluated and values are exact.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional

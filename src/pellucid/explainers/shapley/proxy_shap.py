@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.explainers.question import Question
-from pellucid.explainers.shapley.kernel_shap import drawn, regressions, told_of
+from pellucid.explainers.shapley.kernel_shap import drawn, regressions, stage_ends
 from pellucid.explainers.shapley.sampler import Sampler
 from pellucid.explainers.shapley.stages import every_pair_of, exactly, in_pairs
 from pellucid.maths.coalitions import chances, sampled_pairs
@@ -45,8 +45,8 @@ class ProxySHAP(Sampler):
     Parameters
     ----------
     budget : int
-        Most coalitions evaluated for each row. At least 4 × columns − 2; where it reaches
-        2^columns, all coalitions may be evaluated and the values are then exact.
+        Most coalitions evaluated for each row. At least 4 × columns − 2, of up to six columns all;
+        where it reaches 2^columns, all coalitions may be evaluated and the values are then exact.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`.
     max_background : int, optional
@@ -95,7 +95,7 @@ class ProxySHAP(Sampler):
                 "to correct them: regression alone."
             )
             return drawn(question, players, count, rng)
-        ends = told_of(question, players, count, 2 * least)
+        ends = stage_ends(question, players, count, 2 * least)
         pairs, _ = sampled_pairs(players, ends[-1], rng)
         order = question.rng("parts", players).random(len(pairs))
 

@@ -38,7 +38,8 @@ class ShapleyInteractions(Sampler):
         Columns in the largest term.
     budget : int
         Most coalitions evaluated for each row. Where it reaches 2^columns (65 536 for 16 columns),
-        all coalitions may be evaluated and the values are then exact. At least 4 × columns + 2.
+        all coalitions may be evaluated and the values are then exact. At least 4 × columns + 2, and
+        of up to six columns all.
     tolerance, top
         When to stop before the budget is spent, as for `KernelSHAP`; of all terms.
     max_background : int, optional
