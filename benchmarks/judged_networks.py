@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ import pellucid as pel  # noqa: E402
 from pellucid.core.scores import Scores  # noqa: E402
 from pellucid.explainers.explainer import Explainer  # noqa: E402
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP  # noqa: E402
+from pellucid.metrics.randomisation.parameter_randomisation import (  # noqa: E402
+    ParameterRandomisation,
+)
 from twins import real_networks as real  # noqa: E402
 
 METHODS: tuple[str | Explainer, ...] = (
@@ -45,6 +48,9 @@ METHODS: tuple[str | Explainer, ...] = (
 
 DEAR: tuple[str | Explainer, ...] = ("smooth_grad", KernelSHAP(budget=200))
 """What is compared on the small networks too: on photos they would take most of the time."""
+
+RANDOMISED, PATIENCE = "parameter_randomisation", 20_000
+"""The check that a comparison leaves out where it is dear, and the evaluations it gets here."""
 
 CROPS = 40
 """Most objects cut out of photos."""
@@ -83,9 +89,10 @@ be told from random order, or does not need the weights or the class. The revers
 the method named first as best."""
 
 
-def table(found: Scores, methods: Sequence[str]) -> list[str]:
+def table(found: Scores, methods: Sequence[str], late: Mapping[str, Any]) -> list[str]:
     """The table of one comparison in Markdown."""
     cells = {(s.group, s.metric, s.removal): s for s in found}
+    cells |= {(name, RANDOMISED, ""): score for name, score in late.items()}
     there = [c for c in COLUMNS if any((g, c[1], c[2]) in cells for g in methods)]
     lines = [
         "| method | " + " | ".join(head for head, _, _ in there) + " |",
@@ -119,7 +126,26 @@ def compared(
     methods = [s.group for s in found if s.metric == "seconds"]
     said = f"{found['verdict'].n} images. {found['verdict'].text}"
     print(f"{title}: {said}", flush=True)
-    return [f"## {title}", "", said, "", *table(found, methods), ""]
+    return [f"## {title}", "", said, "", *table(found, methods, late(name, found, fresh, ask)), ""]
+
+
+def late(name: str, found: Scores, fresh: bool, ask: Callable) -> dict[str, Any]:
+    """Random weights for the methods that are too dear for a comparison, by method."""
+    late = {}
+    for each in found:
+        if each.metric != RANDOMISED or np.isfinite(each.value):
+            continue
+        kept = HERE / "results" / f"judged_{name}_{each.group}.pel"
+        if fresh or not kept.exists():
+            net, X, settings = ask()
+            recipes = {str(getattr(one, "name", lambda one=one: one)()): one
+                       for one in settings["methods"]}  # fmt: skip
+            told = pel.explain(net, X, method=recipes[each.group], seed=0)
+            metric = ParameterRandomisation(budget=PATIENCE)
+            pel.evaluate(told, net, X, metrics=[metric], seed=0).save(kept)
+        late[each.group] = Scores.load(kept)[RANDOMISED]
+        print(f"    {each.group}: {late[each.group].value:.2f}", flush=True)
+    return late
 
 
 def photographed() -> tuple[Any, Any, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,21 +12,20 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.network.differentiable import (
-    Differentiable,
-    Network,
-    differentiable,
+from pellucid.explainers.gradient.line_rules import LineRule, Run, line_rule
+from pellucid.explainers.gradient.straight_line import (
+    StraightLine,
+    flattened,
+    shaped,
+    straight_line,
 )
+from pellucid.explainers.network.differentiable import Differentiable, differentiable
 from pellucid.explainers.network.settings import checked_baseline, checked_site
 from pellucid.explainers.settings import positive, whole_number
-from pellucid.maths.nested_quadrature import fresh, levels, rule
 from pellucid.perturb.input_baseline import baseline_of
 
 if TYPE_CHECKING:
     import torch
-
-FIRST = 4
-"""Intervals of the first rule."""
 
 SLIGHT = 0.01
 """Where shares cancel, what they miss is judged by this part of their sum of magnitudes."""
@@ -51,12 +51,19 @@ class IntegratedGradients(Explainer):
     Notes
     -----
     Laws: values add up to the output less that at the baseline, up to `Attribution.gap`; dummy; and
-    implementation invariance. The mean is taken by Clenshaw-Curtis rules of 5, 9, 17, … nodes, each
-    of which uses all gradients of the one before. ``error`` is the difference between the last two:
-    no standard error, as nothing is drawn, but how far the integral may be off.
+    implementation invariance, up to ``error``. The mean is taken by Clenshaw-Curtis rules of 5, 9,
+    17, … nodes, each of which uses all gradients of the one before. Networks in which all is linear
+    or a ReLU have gradients with steps, on which no such rule is quick: there the way is cut into
+    4, 9, 20, … parts, short near the baseline, and each part goes back by the secants of its ReLUs.
+    That is the integral wherever, on one part, no more than one of the ReLUs bends that a signal
+    passes. ``error`` is the difference between the last two rules: no standard error, as nothing is
+    drawn, but how far the integral may be off.
 
     Cost: 9 to `budget` evaluations for each sample, in batches of bounded memory; images that are
-    done take no further ones.
+    done take no further ones. The affine operations that a network begins with run at both ends of
+    the way alone; to find these, and whether secants serve, up to five rows of each batch go
+    through the network beside. Operations inside compiled networks are not seen: those have the
+    first kind of rule, from the input itself.
 
     References
     ----------
@@ -92,8 +99,9 @@ class IntegratedGradients(Explainer):
         def whole(call, x, pick, some):  # type: ignore[no-untyped-def]
             import torch
 
-            before = door.at(start[some])
-            made = _integrated(door, call, x, before, pick, self.tolerance, self.budget)
+            line = straight_line(door, call, x, door.at(start[some]))
+            rule = line_rule(door, line, pick, self.budget)
+            made = _integrated(door, line, rule, pick, self.tolerance)
             values, error, base, missing = made
             unfinished.extend(missing)
             wide = base.reshape(-1, *[1] * (x.ndim - 1)).expand_as(values)
@@ -104,7 +112,8 @@ class IntegratedGradients(Explainer):
             question.note(
                 f"{len(unfinished)} of {question.size} samples are not done after {self.budget} "
                 f"gradients: their values miss up to {number(100 * max(unfinished))} % of the "
-                "change of the output. Another baseline may be smoother; a larger budget finds out."
+                "change of the output, or moved by as much when last refined. Another baseline may "
+                "be smoother; a larger budget finds out."
             )
         base = [part[:, 2].reshape(len(part), -1)[:, 0] for part in found]
         return door.attribution(
@@ -114,39 +123,27 @@ class IntegratedGradients(Explainer):
 
 def _integrated(
     door: Differentiable,
-    call: Network,
-    x: torch.Tensor,
-    before: torch.Tensor,
+    line: StraightLine,
+    rule: LineRule,
     pick: np.ndarray,
     tolerance: float,
-    budget: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[float]]:
-    """Values and errors like `x`, outputs at the baseline, and what unfinished samples miss."""
+    """Values and errors like the inputs, outputs at the baseline, what unfinished samples miss."""
     import torch
 
-    ladder = levels(budget, FIRST)
-    way = (x - before).float()
-    sums = torch.zeros(len(ladder), *x.shape, device=x.device)
-    ends = torch.zeros(2, len(x), dtype=torch.float64, device=x.device)
-    values, error = torch.zeros_like(way), torch.zeros_like(way)
-    going, missing = torch.arange(len(x), device=x.device), torch.zeros(len(x), device=x.device)
-    for level, intervals in enumerate(ladder):
-        nodes, _ = rule(intervals)
-        for of, place in _rows(going, fresh(intervals, FIRST), door.fits(x)):
-            part = torch.as_tensor(nodes[place], dtype=torch.float32, device=x.device)
-            part = part.reshape(-1, *[1] * (x.ndim - 1))
-            between = (before[of].float() + part * way[of]).to(x.dtype)
-            slope, score = door.gradient(call, between, pick[of.cpu().numpy()], of)
-            for end, at in enumerate((0, intervals)):
-                here = torch.as_tensor(place == at, device=x.device)
-                ends[end, of[here]] = score[here].double()
-            for finer in range(level, len(ladder)):
-                _, weights = rule(ladder[finer])
-                weight = weights[place * (ladder[finer] // intervals)]
-                share = torch.as_tensor(weight, dtype=torch.float32, device=x.device)
-                share = share.reshape(-1, *[1] * (x.ndim - 1))
-                sums[finer].index_add_(0, of, share * slope.float())
-        last, values[going] = values[going].clone(), way[going] * sums[level][going]
+    x, device = line.inputs, line.way.device
+    kept = len(rule.ladder) if rule.nested else 1
+    sums = torch.zeros(len(x), kept, line.way.shape[1], device=device)
+    ends = torch.zeros(2, len(x), dtype=torch.float64, device=device)
+    values, error = (torch.zeros(x.shape, device=device) for _ in range(2))
+    going, missing = torch.arange(len(x), device=device), torch.zeros(len(x), device=device)
+    for level in range(len(rule.ladder)):
+        at = level if rule.nested else 0
+        if not rule.nested:
+            sums.zero_()
+        for chunk in _chunks(going.tolist(), list(rule.runs(level)), rule.most):
+            _add(door, line, rule, pick, chunk, sums[:, at:], ends)
+        last, values[going] = values[going].clone(), line.values(sums[:, at])[going]
         if not level:
             continue
         error[going] = (values[going] - last).abs()
@@ -157,13 +154,49 @@ def _integrated(
     return values, error, ends[0], missing[going].tolist()
 
 
-def _rows(
-    going: torch.Tensor, places: np.ndarray, most: int
-) -> list[tuple[torch.Tensor, np.ndarray]]:
-    """Samples and nodes, every node for every sample, at most so many rows at once."""
-    of = going.repeat(len(places))
-    place = np.repeat(places, len(going))
-    return [(of[i : i + most], place[i : i + most]) for i in range(0, len(of), most)]
+def _chunks(going: list[int], runs: list[Run], most: int) -> Iterator[list[tuple[int, Run]]]:
+    """Samples and what they take, at most so many rows at once."""
+    chunk: list[tuple[int, Run]] = []
+    rows = 0
+    for sample in going:
+        for run in runs:
+            if chunk and rows + len(run[0]) > most:
+                yield chunk
+                chunk, rows = [], 0
+            chunk.append((sample, run))
+            rows += len(run[0])
+    if chunk:
+        yield chunk
+
+
+def _add(
+    door: Differentiable,
+    line: StraightLine,
+    rule: LineRule,
+    pick: np.ndarray,
+    chunk: list[tuple[int, Run]],
+    sums: torch.Tensor,
+    ends: torch.Tensor,
+) -> None:
+    """Add a chunk's gradients, times their weights, to the sums; keep the outputs at the ends."""
+    import torch
+
+    device, sizes = sums.device, [len(nodes) for _, (nodes, _) in chunk]
+    places = [slice(end - size, end) for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
+    flat = torch.empty(sum(sizes), line.way.shape[1], device=device)
+    for (sample, (nodes, _)), here in zip(chunk, places, strict=True):
+        part = torch.as_tensor(nodes, dtype=torch.float32, device=device)
+        line.put(sample, part, flat[here])
+    of = np.repeat([sample for sample, _ in chunk], sizes)
+    at = shaped(flat, line.like).to(line.like.dtype)
+    slope, score = door.gradient(rule.network, at, pick[of], torch.as_tensor(of, device=device))
+    slope = flattened(slope, line.like)
+    for (sample, (nodes, weights)), here in zip(chunk, places, strict=True):
+        weight = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        sums[sample, : len(weight)].addmm_(weight, slope[here])
+        for end, where in enumerate((nodes[0] == 0, nodes[-1] == 1)):
+            if where:
+                ends[end, sample] = score[here][-end].double()
 
 
 def _judged(
@@ -176,4 +209,4 @@ def _judged(
     moved = (flat - before).norm(dim=1) / flat.norm(dim=1).clamp_min(1e-30)
     done = (gap <= tolerance) & (moved <= tolerance)
     still = flat.abs().amax(dim=1) == 0
-    return done | (still & (change.abs() <= 1e-12)), gap.float()
+    return done | (still & (change.abs() <= 1e-12)), gap.maximum(moved).float()
