@@ -159,3 +159,17 @@ def test_the_picture_says_all_of_it(compared: dict[str, pel.Scores]) -> None:
     text = str(drawn)
     for words in ("replaced by blur", "cells of an image", "Checks", "random order"):
         assert words in text
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "one image is"), (3, "3 images are")])
+def test_on_a_few_images_nobody_is_believed(
+    worlds: dict[str, tuple[Any, Any]], count: int, words: str
+) -> None:
+    net, digits = worlds["hans"]
+    some = digits.images[:count]
+    text = pel.compare(net, some, methods=["saliency", "guided_backprop", "lrp"], seed=0)[
+        "verdict"
+    ].text
+    assert f"{words} too few to say which to believe" in text
+    assert "here believe" not in text
+    assert "ahead" not in text

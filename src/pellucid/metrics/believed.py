@@ -6,6 +6,7 @@ import numpy as np
 
 from pellucid.core.scores import Score
 from pellucid.metrics.contestants import Answer
+from pellucid.metrics.resample import ENOUGH_ROWS
 from pellucid.metrics.wording import percent, sentence
 
 AGREE, APART = 0.8, 0.5
@@ -49,6 +50,8 @@ def _faith(answers: list[Answer], found: list[Score], best: list[str]) -> str:
     if not best:
         part = answers[0].evidence.part
         return f"; replacing {part}s moves no prediction, so faithfulness cannot be told"
+    if len(answers[0].evidence) < ENOUGH_ROWS:
+        return ""
     if len(best) == len(answers):
         text = "; none is ahead in finding what moves the prediction"
     else:
@@ -78,6 +81,11 @@ def _believe(answers: list[Answer], found: list[Score], best: list[str]) -> str:
     sound = [name for name in names if name not in against and name not in chance]
     first = [name for name in best if name in sound]
     rest = [name for name in sound if name not in first]
+    n, thing = len(answers[0].evidence), answers[0].evidence.thing
+    if n < ENOUGH_ROWS:
+        few = f"{n} {thing}s are" if n > 1 else f"one {thing} is"
+        text += f"; {few} too few to say which to believe"
+        return text + (f", but nothing speaks against {listed(sound)}" if sound else "")
     if not sound:
         return f"{text}; here none of them is to be believed without doubt"
     if not first:

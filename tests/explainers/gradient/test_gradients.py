@@ -78,6 +78,9 @@ def test_easy_networks_take_few_gradients_and_a_kink_more() -> None:
     assert took[1] <= 40 * len(X)
 
 
+WAYS = torch.randn(192, 2, generator=torch.Generator().manual_seed(4))
+
+
 def test_what_never_converges_is_said() -> None:
     class Steps(nn.Module):
         def forward(self, x):
@@ -86,7 +89,23 @@ def test_what_never_converges_is_said() -> None:
 
     x = np.full((1, 3, 8, 8), 0.1, dtype=np.float32)
     found = pel.explain(Steps(), x, method=IntegratedGradients(budget=33), target=0)
-    assert any("not done after 33 gradients" in note for note in found.notes)
+    (said,) = [note for note in found.notes if "not done after 33 gradients" in note]
+    missing = 100 * abs(found.gap()[0] / (found.output - found.base)[0])
+    assert float(said.split("miss up to ")[1].split(" %")[0]) == pytest.approx(missing, rel=1e-2)
+
+
+def test_what_cancels_is_said_to_miss_as_much_of_the_change_as_it_does() -> None:
+    class Normed(nn.Module):
+        def forward(self, x):
+            flat = x.flatten(1)
+            return nn.functional.layer_norm(flat, flat.shape[1:]) @ WAYS
+
+    found = pel.explain(Normed(), 100 * X, method=IntegratedGradients(budget=33), target=0)
+    (said,) = [note for note in found.notes if "not done after 33 gradients" in note]
+    missing = 100 * np.abs(found.gap() / (found.output - found.base)).max()
+    told = said.split("miss up to ")[1].split(" %")[0].replace(",", "")
+    assert missing > 100
+    assert float(told) == pytest.approx(missing, rel=1e-2)
 
 
 def test_errors_of_noise_cover_the_mean_over_many_draws() -> None:

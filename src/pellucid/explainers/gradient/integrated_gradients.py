@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SLIGHT = 0.01
 """Where shares cancel, what they miss is judged by this part of their sum of magnitudes."""
 
+TINY = 1e-30
+"""Stands for a change, or a length, of zero."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IntegratedGradients(Explainer):
@@ -40,8 +43,9 @@ class IntegratedGradients(Explainer):
     baseline : {"zero", "mean", "blur"} or float
         Where the way begins: all zero, each image's mean colour, each image blurred, or a number.
     tolerance : float
-        A sample is done as soon as what its values miss of the change of the output, and how much
-        the last refinement moved them, are both under this part of it and of them.
+        A sample is done as soon as what its values miss of the change of the output (or, where
+        they cancel, of 1 % of their magnitudes), and how much the last refinement moved them, are
+        both under this part of it and of them.
     budget : int
         Most gradients for each sample. Where they do not suffice a note says so.
     site : str, optional
@@ -94,7 +98,7 @@ class IntegratedGradients(Explainer):
     def compute(self, question: Asked) -> Attribution:
         door = differentiable(question, self.site)
         start = baseline_of(door.values, self.baseline)
-        unfinished: list[float] = []
+        unfinished: list[list[float]] = []
 
         def whole(call, x, pick, some):  # type: ignore[no-untyped-def]
             import torch
@@ -102,18 +106,19 @@ class IntegratedGradients(Explainer):
             line = straight_line(door, call, x, door.at(start[some]))
             rule = line_rule(door, line, pick, self.budget)
             made = _integrated(door, line, rule, pick, self.tolerance)
-            values, error, base, missing = made
-            unfinished.extend(missing)
+            values, error, base, left = made
+            unfinished.extend(left)
             wide = base.reshape(-1, *[1] * (x.ndim - 1)).expand_as(values)
             return torch.stack([values, error, wide], dim=1)
 
         found = door.each(whole, often=True)
         if unfinished:
+            missing, moved = (max(each) for each in zip(*unfinished, strict=True))
             question.note(
-                f"{len(unfinished)} of {question.size} samples are not done after {self.budget} "
-                f"gradients: their values miss up to {number(100 * max(unfinished))} % of the "
-                "change of the output, or moved by as much when last refined. Another baseline may "
-                "be smoother; a larger budget finds out."
+                f"{len(unfinished)} of {question.size} {question.things} are not done after "
+                f"{self.budget} gradients: their values miss up to {number(100 * missing)} % of "
+                f"the change of the output, and moved by up to {number(100 * moved)} % when last "
+                "refined. Another baseline may be smoother; a larger budget finds out."
             )
         base = [part[:, 2].reshape(len(part), -1)[:, 0] for part in found]
         return door.attribution(
@@ -127,7 +132,7 @@ def _integrated(
     rule: LineRule,
     pick: np.ndarray,
     tolerance: float,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[float]]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[list[float]]]:
     """Values and errors like the inputs, outputs at the baseline, what unfinished samples miss."""
     import torch
 
@@ -136,7 +141,7 @@ def _integrated(
     sums = torch.zeros(len(x), kept, line.way.shape[1], device=device)
     ends = torch.zeros(2, len(x), dtype=torch.float64, device=device)
     values, error = (torch.zeros(x.shape, device=device) for _ in range(2))
-    going, missing = torch.arange(len(x), device=device), torch.zeros(len(x), device=device)
+    going, missing = torch.arange(len(x), device=device), torch.zeros(len(x), 2, device=device)
     for level in range(len(rule.ladder)):
         at = level if rule.nested else 0
         if not rule.nested:
@@ -202,11 +207,14 @@ def _add(
 def _judged(
     values: torch.Tensor, last: torch.Tensor, change: torch.Tensor, tolerance: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which samples are done, and what each misses, as a part of the change of its output."""
+    """Which samples are done; what each misses of the change of its output, and has moved."""
+    import torch
+
     flat, before = values.flatten(1).double(), last.flatten(1).double()
-    size = change.abs().maximum(SLIGHT * flat.abs().sum(dim=1)).clamp_min(1e-30)
-    gap = (flat.sum(dim=1) - change).abs() / size
-    moved = (flat - before).norm(dim=1) / flat.norm(dim=1).clamp_min(1e-30)
-    done = (gap <= tolerance) & (moved <= tolerance)
+    gap, change = (flat.sum(dim=1) - change).abs(), change.abs().clamp_min(TINY)
+    slight = change.maximum(SLIGHT * flat.abs().sum(dim=1))
+    moved = (flat - before).norm(dim=1) / flat.norm(dim=1).clamp_min(TINY)
+    done = (gap / slight <= tolerance) & (moved <= tolerance)
     still = flat.abs().amax(dim=1) == 0
-    return done | (still & (change.abs() <= 1e-12)), gap.maximum(moved).float()
+    missed = torch.stack([gap / change, moved], dim=1).float()
+    return done | (still & (change <= 1e-12)), missed

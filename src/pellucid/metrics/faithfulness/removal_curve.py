@@ -152,6 +152,11 @@ class RemovalCurve(Metric):
 
     Notes
     -----
+    A share that is no whole number of units is rounded up below a half, and down above, in every
+    order alike (ferret rounds down, and drops bins that repeat one before, which a grid of cells
+    does not have; its option to leave out negative values is not taken). The scale is that of the
+    explanation: the papers' is ``explain(…, scale="probability")``.
+
     Beside the explanation stand a random order, the reverse order and, where `gold` was given, the
     gold order. An explanation passes where it is ahead of the random order, in the same samples,
     with its 95 % interval. Monotonicity is told without a verdict: where units speak for and
