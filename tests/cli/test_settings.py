@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import pellucid as pel
-from pellucid.cli.typed_method import value_of
+from pellucid.cli.typed_method import method_from, value_of
 from pellucid.core import registry
 from pellucid.explainers.choose import PACKAGE, recipe_named
+from pellucid.explainers.gradient.saliency import Saliency
 from pellucid.explainers.shapley.kernel_shap import KernelSHAP
 
 
@@ -85,6 +86,12 @@ def test_a_wrong_setting_is_named(cli, shelf, tmp_path, typed, words, suffix) ->
     assert ran.code == 2, ran.err
     assert words in ran.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_setting_that_is_text_stays_text() -> None:
+    assert method_from("saliency", ["site=1"]) == Saliency(site="1")
+    assert method_from("saliency", ["site=none"]) == Saliency()
+    assert method_from("kernel_shap", ["removal=blur", "budget=70"]).removal == "blur"
 
 
 def test_what_is_typed_becomes_a_number_a_word_or_a_list() -> None:

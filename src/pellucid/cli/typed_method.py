@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from pellucid.core.errors import InvalidSetting, UnknownName
@@ -33,6 +33,7 @@ def method_from(name: str | None, settings: Sequence[str]) -> str | Explainer | 
         )
     recipe = recipe_named(name)
     given: dict[str, Any] = {}
+    words = {field.name for field in fields(recipe) if field.type in ("str", "str | None")}  # type: ignore[arg-type]
     for text in settings:
         setting, equals, value = text.partition("=")
         if not equals or not setting or not value:
@@ -43,7 +44,7 @@ def method_from(name: str | None, settings: Sequence[str]) -> str | Explainer | 
             raise UnknownName.among(f"setting of {name}", setting, recipe.params())
         if setting in given:
             raise InvalidSetting(f"The setting {setting} is given twice", got=list(settings))
-        given[setting] = value_of(value)
+        given[setting] = value if setting in words and value.lower() != "none" else value_of(value)
     return replace(recipe, **given)  # type: ignore[type-var]
 
 

@@ -34,6 +34,7 @@ def explain(
     seed: int | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     segments: Any = None,
+    site: str | None = None,
     schema: Schema | Mapping[str, Any] | None = None,
     batch_size: int | None = None,
     threads: int | None = None,
@@ -85,6 +86,9 @@ def explain(
         them. At most so many superpixels (by default 50 of SLIC, each image its own), a regular
         grid, `pellucid.perturb.segments.Segments`, or a label for each pixel, (row, column) or
         (sample, row, column).
+    site : str, optional
+        The address of a part of a network, such as ``"layer3.1"``, whose activation is explained
+        in place of the input, or drawn; for methods that know one.
     schema : Schema or Mapping, optional
         Corrections to the inferred kinds, units and limits of columns.
     batch_size : int, optional
@@ -148,12 +152,14 @@ def explain(
             model, X, output, method=method, progress=progress, **streamed, **asked
         )
     named = recipe_named(method) if isinstance(method, str) else method
+    named = _with(named, "site", site) if isinstance(named, Explainer) else named
     opening = named.opening() if isinstance(named, Explainer) else None
     question = asking(
         model, X, y=y, segments=segments, threads=threads, max_evaluations=max_evaluations,
         batch_size=batch_size, opening=opening, **asked,
     )  # fmt: skip
     recipe = method_for(question, named, budget, tolerance)
+    recipe = _with(recipe, "site", site) if named is None else recipe
     return recipe.answer(question, progress=progress)
 
 
@@ -207,8 +213,16 @@ def _whole(budget: Any) -> bool:
     return whole and bool(budget >= 1)
 
 
-def _with(recipe: Explainer, name: str, value: Any, *, chosen: bool) -> Explainer:
-    """The recipe with a setting of methods that sample; an exact one needs none."""
+SERVES = {
+    "budget": "choose a method that samples and takes it: 'kernel_shap'",
+    "tolerance": "choose a method that samples and takes it: 'kernel_shap'",
+    "site": "choose a method that goes through the network: 'integrated_gradients', 'grad_cam'",
+}
+"""What to do where a recipe does not know a setting."""
+
+
+def _with(recipe: Explainer, name: str, value: Any, *, chosen: bool = False) -> Explainer:
+    """The recipe with a setting; one that was chosen for the user may do without it."""
     if value is None:
         return recipe
     if any(field.name == name for field in fields(recipe)):  # type: ignore[arg-type]
@@ -218,5 +232,5 @@ def _with(recipe: Explainer, name: str, value: Any, *, chosen: bool) -> Explaine
     raise InvalidSetting(
         f"{type(recipe).__name__} takes no {name}",
         got=f"{name}={value}",
-        fix=f"Leave {name} out, or choose a method that samples and takes it: 'kernel_shap'",
+        fix=f"Leave {name} out, or {SERVES[name]}",
     )

@@ -297,3 +297,17 @@ class Shifted(nn.Module):
 
     def forward(self, x):
         return self.net(x + self.start)
+
+
+def test_a_site_is_asked_for_of_any_method_that_knows_one() -> None:
+    net = seeded(Plain)
+    site = next(name for name, part in net.named_modules() if isinstance(part, nn.Conv2d))
+    asked = pel.explain(net, X, method="saliency", site=site, target=0)
+    made = pel.explain(net, X, method=Saliency(site=site), target=0)
+    np.testing.assert_array_equal(asked.values, made.values)
+    assert asked.params["site"] == site
+    assert pel.explain(net, X, site=site, target=0).params["site"] == site
+    with pytest.raises(InvalidSetting, match="Occlusion takes no site"):
+        pel.explain(net, X, method="occlusion", site=site)
+    with pytest.raises(UnknownName):
+        pel.explain(net, X, method="saliency", site="nowhere")
