@@ -27,7 +27,8 @@ TARGET = 2.0
 
 SMALL = (
     "Our whole call is hardly more than the network's own pass over so small images; of what is "
-    "left half is the fingerprint of the model, for which all weights are read, each time."
+    "left a fifth is the fingerprint of the model, for which all weights are read, each time, and "
+    "a fifth the hooks that look for the site."
 )
 
 

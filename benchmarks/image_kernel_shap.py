@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from captum.attr import KernelShap as Peer
-from integrated_gradients import digits, plain, train, twins
+from integrated_gradients import digits, plain, train
 from record import Measured, record
 from torch import nn
+from torch_peers import real_networks
 
 import pellucid as pel
 from pellucid.explainers.shapley.exact_shap import ExactSHAP
@@ -165,8 +166,8 @@ def games(quick: bool) -> dict[str, Played]:
     if quick:
         return found
     found["CNN on a digit, SLIC of 50"] = network_game(net, image, slic(pixels, MANY))
-    real = twins()
-    if real.folder().exists():
+    real = real_networks()
+    if real is not None:
         photo = real.photos(224, 415748)
         segment = slic(photo.images.pixels[0], FEW)
         mobilenet = real.mobilenet().eval()

@@ -27,8 +27,9 @@ torch.set_num_threads(1)
 TARGET = 1.5
 
 SMALL = (
-    "Of small networks and single images much of the time is Python between the operations, and "
-    "ours reads all weights for the fingerprint; of large batches it keeps graphs of few images."
+    "Of small networks and single images much of the time is Python around the operations and "
+    "what every call does: checks, the fingerprint, for which all weights are read, the answer's "
+    "axes and notes."
 )
 
 RESIDUAL = "zennit gives the whole relevance to each term of a sum that it is not told about."

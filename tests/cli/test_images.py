@@ -252,6 +252,39 @@ def test_options_for_images_are_refused_for_tables(cli, shelf, tmp_path) -> None
     assert "--target COLUMN" in ran.err
 
 
+@pytest.mark.parametrize("command", ["report", "explain", "compare"])
+@pytest.mark.parametrize("name", ["gone", "gone.png", "gone.csv"])
+def test_data_that_is_not_there_is_named_first(
+    cli, shelf_of_images, tmp_path, command, name
+) -> None:
+    output = tmp_path / ("r.html" if command == "report" else "e.svg")
+    ran = cli(command, shelf_of_images / "net.pt", tmp_path / name, "-o", output)
+    assert ran.code == 3
+    assert ran.err.startswith("Error: There is no file")
+    assert f" {name} in {tmp_path}" in ran.err
+
+
+def test_grey_files_are_given_to_a_network_of_one_channel(cli, tmp_path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 12, 12)).astype(np.uint8)
+    (tmp_path / "grey").mkdir()
+    for number, each in enumerate(pixels):
+        Image.fromarray(each).save(tmp_path / "grey" / f"{number}.png")
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(200, 2))
+    torch.jit.trace(net, torch.rand(2, 1, 12, 12)).save(tmp_path / "grey.pt")
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    ran = cli(
+        "explain", tmp_path / "grey.pt", tmp_path / "grey", "--trust", "--size", 12, "--class", "b",
+        "--names", tmp_path / "names.txt", "--method", "saliency", "--scale", "logit", "--check",
+        "-o", tmp_path / "e.pel",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    found = Attribution.load(tmp_path / "e.pel")
+    assert found.values.shape == (3, 1, 12, 12)
+    truth = net(torch.tensor(pixels[:, None] / 255).float()).detach().numpy()[:, 1]
+    np.testing.assert_allclose(found.output, truth, atol=1e-6)
+
+
 def test_without_pillow_or_torch_the_extra_is_named(
     cli, shelf_of_images, tmp_path, monkeypatch
 ) -> None:

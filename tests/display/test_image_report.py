@@ -78,7 +78,7 @@ def test_images_shown_are_the_least_sure_the_surest_and_those_asked_for() -> Non
 
 
 def adapter(model):
-    from pellucid.explainers.image_question import adapter_of
+    from pellucid.explainers.image_model import adapter_of
 
     found = adapter_of(model, Images.of(X))
     found.settle(X[:2])
@@ -162,3 +162,25 @@ def test_options_for_images_are_refused_for_tables(tmp_path) -> None:
         pel.report(model, rows, rows[:, 0], methods=["lime"], path=tmp_path / "r.html")
     with pytest.raises(WrongTarget, match="needs the true answers"):
         pel.report(model, rows, path=tmp_path / "r.html")
+
+
+def test_scores_of_a_function_are_scores_and_not_probabilities(tmp_path) -> None:
+    def scores(images: np.ndarray) -> np.ndarray:
+        return 7 * np.log(wrong_of_five(images)) + 100
+
+    made = facts(scores)
+    assert (
+        made.truth.scores["accuracy"].value == facts(wrong_of_five).truth.scores["accuracy"].value
+    )
+    pel.report(scores, X, Y, methods=FEW, path=tmp_path / "r.html", seed=0)
+    told = words(tmp_path / "r.html")
+    assert re.search(r"with a score of (9\d|100)", told)
+    assert "taken as scores" in told
+    assert "% probability" not in told
+
+
+def test_a_single_method_that_was_asked_for_is_not_called_the_only_one_that_fits(tmp_path) -> None:
+    pel.report(left, X, methods=["occlusion"], path=tmp_path / "one.html", seed=0)
+    assert "Only occlusion was asked for" in words(tmp_path / "one.html")
+    pel.report(left, X, methods=["occlusion", "grad_cam"], path=tmp_path / "two.html", seed=0)
+    assert "Of 2 methods tried, only occlusion explains" in words(tmp_path / "two.html")

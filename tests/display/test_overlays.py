@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,3 +101,15 @@ def test_of_values_that_are_high_everywhere_what_stands_out_is_drawn() -> None:
     assert (picture[-50:, -50:] == picture[-1, -1]).all()
     assert picture[-1, -1].std() == 0
     assert picture[5, 5, 0] - picture[5, 5, 2] > 80
+
+
+def test_maps_of_other_images_are_not_laid_over_the_first() -> None:
+    one, other = (attribution(RNG.normal(size=(3, 8, 8)), name) for name in ("saliency", "rise"))
+    pixels = {**other.inputs, "pixels": np.full((3, 8, 8, 3), 0.25, dtype=np.float32)}
+    with pytest.raises(InvalidSetting, match=r"same images.*other pixels"):
+        pel.show([one, replace(other, inputs=pixels)])
+    renamed = replace(other, coords={**other.coords, "sample": ("a", "b", "c")})
+    with pytest.raises(InvalidSetting, match="Got a, b, c"):
+        pel.show([one, renamed])
+    with pytest.raises(InvalidSetting, match="same images"):
+        pel.show([one.isel(sample=[0, 1]), other.isel(sample=[1, 2])])

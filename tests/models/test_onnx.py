@@ -107,6 +107,37 @@ def test_channels_may_come_last() -> None:
         explained(OnnxModel(declared, channels_last=False))
 
 
+def test_a_graph_that_runs_either_way_answers_as_to_the_images_given() -> None:
+    weights = np.random.default_rng(0).normal(size=(192, 4)).astype(np.float32)
+    flat = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ]
+    either = graph(
+        flat, {"x": (FLOAT, ["n", "a", "b", "c"])}, {"y": (FLOAT, [None, 4])}, {"w": weights}
+    )
+    last = np.moveaxis(X, 1, 3)
+    for given in (X, last):
+        found = explained(either, x=given)
+        truth = given.reshape(len(X), -1) @ weights
+        np.testing.assert_allclose(found.output, truth[:, 1], atol=1e-4)
+        told = any("channels first and last" in note for note in found.notes)
+        assert told == (given is last)
+    for forced, given in ((True, last), (False, X)):
+        found = explained(OnnxModel(either, channels_last=forced), x=last)
+        truth = given.reshape(len(X), -1) @ weights
+        np.testing.assert_allclose(found.output, truth[:, 1], atol=1e-4)
+
+
+def test_a_graph_of_open_sizes_that_only_runs_one_way_is_given_images_so() -> None:
+    turn = [helper.make_node("Transpose", ["given"], ["x"], perm=[0, 3, 1, 2])]
+    open_ = plain(NET, ("n", "h", "w", "c"), first=turn)
+    for given, told in ((np.moveaxis(X, 1, 3), False), (X, True)):
+        found = explained(open_, x=given)
+        np.testing.assert_array_equal(found.values, explained(GRAPH).values)
+        assert any("only with the channels last" in note for note in found.notes) == told
+
+
 def test_inputs_are_given_in_the_type_that_is_taken() -> None:
     cast = [helper.make_node("Cast", ["given"], ["x"], to=FLOAT)]
     for kind, gap in ((DOUBLE, 1e-6), (HALF, 2e-2)):

@@ -12,7 +12,9 @@ from torch import nn  # noqa: E402
 
 import pellucid as pel  # noqa: E402
 from pellucid.core.errors import CannotExplain, InvalidSetting, UnknownName  # noqa: E402
+from pellucid.models import learnt  # noqa: E402
 from pellucid.models.as_model import as_model  # noqa: E402
+from pellucid.models.held import named_parts  # noqa: E402
 from pellucid.models.torch import TorchModel  # noqa: E402
 from twins.networks_of_tests import Plain, pictures, seeded  # noqa: E402
 
@@ -123,6 +125,50 @@ def test_a_fingerprint_is_of_the_weights() -> None:
         second.head.bias[0] += 1e-6
     assert as_model(first).fingerprint() != as_model(second).fingerprint()
     assert as_model(first.to(torch.bfloat16)).fingerprint()
+
+
+@pytest.mark.parametrize("change", ["data", "numpy", "buffer", "setting", "words", "part", "shape"])
+def test_a_fingerprint_is_taken_anew_whatever_changes(change) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), Says(), nn.AdaptiveAvgPool2d([2, 2]))
+    first = as_model(net).fingerprint()
+    assert as_model(net).fingerprint() == first
+    if change == "data":  # what torch counts no version of
+        net[0].weight.data[0, 0, 0, 0] += 1e-6
+    elif change == "numpy":
+        net[0].weight.detach().numpy()[1] += 1
+    elif change == "buffer":
+        net[1].running_mean[2] = 3
+    elif change == "setting":
+        net[0].stride = (2, 2)
+    elif change == "words":
+        net[2].words.append("else")
+    elif change == "part":
+        net[2] = nn.ReLU()
+    else:
+        net[3].output_size[0] = 1
+    other = as_model(net).fingerprint()
+    assert other != first
+    learnt._KNOWN.clear()
+    assert as_model(net).fingerprint() == other
+
+
+class Says(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ["something"]
+
+    def extra_repr(self) -> str:
+        return " ".join(self.words)
+
+    def forward(self, x):
+        return x
+
+
+def test_parts_are_those_that_torch_names() -> None:
+    shared = nn.Linear(2, 2)
+    net = nn.Sequential(shared, nn.Sequential(shared, nn.ModuleList([nn.ReLU(), shared])), None)
+    for each in (net, shared, torch.jit.script(nn.Sequential(nn.Sequential(nn.ReLU())))):
+        assert named_parts(each) == list(each.named_modules())
 
 
 def test_wrong_answers_are_named() -> None:

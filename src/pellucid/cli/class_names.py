@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.core.errors import InvalidData, InvalidSetting, UnreadableFile
 from pellucid.data.images import Images
-from pellucid.explainers.image_question import adapter_of
+from pellucid.explainers.image_model import fitted
 
 KINDS = 'text with one label per line; or .json, ["cat", "dog"] or {"0": "cat", "1": "dog"}'
 
@@ -25,7 +25,7 @@ def named(model: Any, images: Images, path: Path) -> Any:
         If the model has no classes, or another number of them.
     """
     labels = labels_from(path)
-    adapter = adapter_of(model, images)
+    adapter, images = fitted(model, images)
     adapter.settle(images.values[:2])
     if adapter.classes is None:
         raise InvalidSetting(

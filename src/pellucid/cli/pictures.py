@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.app import say
-from pellucid.core.errors import InvalidSetting
+from pellucid.core.errors import InvalidSetting, UnreadableFile
 from pellucid.data.image_files import ImageFiles, holds_images, read_images
 
 
@@ -70,7 +70,12 @@ def are_pictures(data: Path, reading: Reading) -> bool:
     ------
     InvalidSetting
         Naming the options.
+    UnreadableFile
+        If nothing is there.
     """
+    if not data.exists():
+        kind, where = "file" if data.suffix else "file or folder", data.absolute().parent
+        raise UnreadableFile(f"There is no {kind} {data.name} in {where}", fix="Check the path")
     if holds_images(data) or (data.is_dir() and reading.given):
         return True
     if reading.given and data.exists():

@@ -29,6 +29,8 @@ class Provenance:
     scale : str
         What the values are measured in: ``"probability"``, ``"logit"``, ``"raw"`` (the model's
         own unit), ``"loss"``, ``"path length"``.
+    output_scale : str or None
+        The scale of the output that was explained, where values are measured in something else.
     model, model_fingerprint : str
         The model's readable name and the hash of its content.
     data_fingerprint, background_fingerprint : str or None
@@ -51,6 +53,7 @@ class Provenance:
     params: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
     scale: str = "raw"
+    output_scale: str | None = None
     model: str = ""
     model_fingerprint: str = ""
     data_fingerprint: str | None = None

@@ -237,7 +237,13 @@ def _numpy(X: npt.NDArray[Any], names: Sequence[str] | None) -> Read:
             fix="Use X.reshape(1, -1) for one row, or X.reshape(-1, 1) for one column",
         )
     if X.ndim != 2:
-        raise InvalidData("A table has two axes, sample and feature", got=f"{X.ndim} axes")
+        raise InvalidData(
+            "A table has two axes, sample and feature",
+            got=f"{X.ndim} axes",
+            fix="Give grey images a channel: X[:, None]; and one image as a batch of one: X[None]"
+            if X.ndim == 3
+            else None,
+        )
     if isinstance(X, np.ma.MaskedArray):
         raise WrongType(
             "A masked array hides its missing values",

@@ -26,6 +26,14 @@ TAKEN = (
     "a list of such images, PIL images or paths, or a folder of image files"
 )
 
+GREY = ("1", "L", "LA", "I", "F")
+"""Modes of PIL images without colour; those of 16 bits begin with ``"I;16"``."""
+
+BYTES = (
+    "The images hold whole numbers from 0 to 255, and the model was given them as they are. If it "
+    "takes values between 0 and 1, give X / 255."
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Images:
@@ -44,6 +52,10 @@ class Images:
         What the user gave, and a function is given again.
     last : bool
         Whether the user's channels come last.
+    grey : bool
+        Whether these are grey files, whose three channels are alike; see `single`.
+    notes : tuple of str
+        What every explanation of these images says of them.
     """
 
     values: np.ndarray
@@ -52,6 +64,8 @@ class Images:
     std: np.ndarray | None = None
     kind: str = "numpy"
     last: bool = False
+    grey: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -68,9 +82,10 @@ class Images:
         ----------
         X : object
             An array or tensor of shape (sample, channel, row, column) or with the channels last, a
-            list of such images, of PIL images or of paths, a folder, or what an image processor of
-            Hugging Face returns: its ``"pixel_values"``. Arrays are taken as they are; files and
-            PIL images become values between 0 and 1.
+            list of such images, of PIL images or of paths, one PIL image or file, a folder, or
+            what an image processor of Hugging Face returns: its ``"pixel_values"``. Arrays are
+            taken as they are; files and PIL images become values between 0 and 1, with three
+            channels; grey ones with one where the model takes one.
         size : int or (row, column), optional
             What files and PIL images are resized to: the shorter side is brought to it and the
             middle is cut out.
@@ -89,15 +104,17 @@ class Images:
         if isinstance(X, Images):
             return X
         X = X[PROCESSED] if _is_processed(X) else X
-        if isinstance(X, (str, Path)) or _is_list_of_files(X):
+        if isinstance(X, (str, Path)) or _is_pil(X) or _is_list_of_files(X):
             return _read(X, size, mean, std)
         if size is not None:
             raise InvalidSetting("size is for files and PIL images; arrays are taken as they are")
         kind, array = _array(X)
         if array.ndim != 4:
-            fix = "Give one image as a batch of one: X[None]" if array.ndim == 3 else None
             raise WrongType(
-                "This is not a batch of images", got=array.shape, allowed=TAKEN, fix=fix
+                "This is not a batch of images",
+                got=array.shape,
+                allowed=TAKEN,
+                fix=_to_four_axes(X, array.shape),
             )
         if not array.size:
             raise EmptyData("There are no images", got=f"shape {array.shape}")
@@ -108,9 +125,10 @@ class Images:
         values = np.ascontiguousarray(values, dtype=np.float32)
         _refuse_gaps(values)
         norms = (_norm("mean", mean, values.shape[1]), _norm("std", std, values.shape[1]))
+        scaled = array.dtype != np.uint8 or values.max() <= 1 or mean is not None or std is not None
         return cls(
             values=values, names=tuple(range(len(values))), mean=norms[0], std=norms[1], kind=kind,
-            last=last,
+            last=last, notes=() if scaled else (BYTES,),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -137,6 +155,14 @@ class Images:
         """Images (sample, channel, row, column) in the user's own layout."""
         return np.ascontiguousarray(np.moveaxis(values, 1, 3)) if self.last else values
 
+    def single(self) -> Images:
+        """Grey images with one channel in place of three, if they were normalised alike."""
+        norms = [each for each in (self.mean, self.std) if each is not None]
+        if not self.grey or any((each != each[0]).any() for each in norms):
+            return self
+        mean, std = (None if each is None else each[:1] for each in (self.mean, self.std))
+        return replace(self, values=self.values[:, :1].copy(), mean=mean, std=std, grey=False)
+
     def take(self, index: Any) -> Images:
         """Some of the images, by place, mask or slice."""
         places = np.atleast_1d(np.arange(len(self))[index])
@@ -144,7 +170,7 @@ class Images:
 
     def with_values(self, values: np.ndarray) -> Images:
         """The same images, by name, with other values."""
-        return replace(self, values=np.asarray(values, dtype=np.float32))
+        return replace(self, values=np.asarray(values, dtype=np.float32), grey=False)
 
     def fingerprint(self) -> str:
         """``"sha256:"`` and 16 hex digits of the shape and the values."""
@@ -155,7 +181,7 @@ class Images:
 
 def are_images(X: Any) -> bool:
     """Whether this is a batch of images, and not a table; reads no file."""
-    if isinstance(X, Images) or _is_processed(X):
+    if isinstance(X, Images) or _is_processed(X) or _is_pil(X):
         return True
     if isinstance(X, (str, Path)):
         path = Path(X)
@@ -164,7 +190,10 @@ def are_images(X: Any) -> bool:
     if shape is not None and not hasattr(X, "columns"):
         return len(shape) == 4
     return _is_list_of_files(X) or (
-        isinstance(X, (list, tuple)) and len(X) > 0 and len(getattr(X[0], "shape", ())) == 3
+        isinstance(X, (list, tuple))
+        and len(X) > 0
+        and not hasattr(X[0], "columns")
+        and len(getattr(X[0], "shape", ())) in (2, 3)
     )
 
 
@@ -183,7 +212,25 @@ def _is_list_of_files(X: Any) -> bool:
     first = X[0]
     if isinstance(first, (str, Path)):
         return Path(first).suffix.lower() in SUFFIXES
-    return any(kind.__module__.startswith("PIL.") for kind in type(first).__mro__)
+    return _is_pil(first)
+
+
+def _is_pil(X: Any) -> bool:
+    return any(kind.__module__.startswith("PIL.") for kind in type(X).__mro__)
+
+
+def _to_four_axes(X: Any, shape: tuple[int, ...]) -> str | None:
+    """How an array of three axes becomes a batch: it is one image, or many grey ones."""
+    if len(shape) == 2:
+        return "Give one grey image as a batch of one with one channel: X[None, None]"
+    if len(shape) != 3:
+        return None
+    if isinstance(X, (list, tuple)):
+        return "Give grey images a channel: [image[None] for image in X]"
+    one, many = "one image as a batch of one: X[None]", "grey images a channel: X[:, None]"
+    if shape[0] in CHANNELS or shape[2] in CHANNELS:
+        return f"Give {one}; {many}"
+    return f"Give {many}"
 
 
 def _array(X: Any) -> tuple[str, np.ndarray]:
@@ -195,7 +242,8 @@ def _array(X: Any) -> tuple[str, np.ndarray]:
             raise InvalidData("Images of one batch have one size", got=sorted(map(str, shapes)))
         return parts[0][0], np.stack([part for _, part in parts])
     if hasattr(X, "detach") and hasattr(X, "cpu"):
-        return "torch", X.detach().cpu().float().numpy()
+        given = X.detach().cpu()
+        return "torch", (given if str(given.dtype) == "torch.uint8" else given.float()).numpy()
     if not isinstance(X, np.ndarray):
         raise WrongType("This is not a batch of images", got=type(X).__name__, allowed=TAKEN)
     return "numpy", X
@@ -203,8 +251,9 @@ def _array(X: Any) -> tuple[str, np.ndarray]:
 
 def _channels_last(shape: tuple[int, ...]) -> bool:
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
-    if first and last:  # then a square image is likelier than a narrow one
-        first, last = shape[2] == shape[3], shape[1] == shape[2]
+    squares = shape[2] == shape[3], shape[1] == shape[2]
+    if (first and last) or (last and squares == (True, False)):
+        first, last = squares  # a square image is likelier than a narrow one
     if first == last and shape[1] in CHANNELS:
         raise InvalidData(
             "It cannot be told which axis holds the channels",
@@ -245,20 +294,21 @@ def _read(
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise MissingExtra.of("pillow", "images", "Reading image files") from error
-    given = [X] if isinstance(X, (str, Path)) else list(X)
+    given = list(X) if isinstance(X, (list, tuple)) else [X]
     if len(given) == 1 and isinstance(given[0], (str, Path)) and Path(given[0]).is_dir():
         given = list(_files(Path(given[0])))
         if not given:
             raise EmptyData("There are no images in this folder", got=str(X), allowed=SUFFIXES)
-    found, names = [], []
+    found, names, grey = [], [], True
     for place, each in enumerate(given):
         named = isinstance(each, (str, Path))
+        names.append(Path(each).name if named else place)
         try:
             image: Any = Image.open(each) if named else each
-            found.append(_resized(image.convert("RGB"), size))
+            grey = grey and _is_grey(image)
+            found.append(_sized(_brightness(image, names[-1]), size))
         except (FileNotFoundError, UnidentifiedImageError) as error:
             raise InvalidData("This is no image that can be read", got=str(each)) from error
-        names.append(Path(each).name if named else place)
     shapes = {each.shape for each in found}
     if len(shapes) > 1:
         raise InvalidData(
@@ -270,12 +320,36 @@ def _read(
     values = values / (1.0 if norms[1] is None else norms[1][:, None, None])
     return Images(
         values=np.ascontiguousarray(values, dtype=np.float32), names=tuple(names), mean=norms[0],
-        std=norms[1],
+        std=norms[1], grey=grey,
     )  # fmt: skip
 
 
-def _resized(image: Any, size: int | tuple[int, int] | None) -> np.ndarray:
-    """The middle of an image whose shorter side was brought to `size`: (row, column, channel)."""
+def _is_grey(image: Any) -> bool:
+    return image.mode in GREY or image.mode.startswith("I;16")
+
+
+def _brightness(image: Any, name: str | int) -> Any:
+    """An image of 8 bits as colours; of more, as one channel of floats between 0 and 1."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image.convert("RGB")
+    from PIL import Image
+
+    values = np.asarray(image, dtype=np.float32)
+    low, high = float(values.min()), float(values.max())
+    bits16 = image.mode != "F" and (image.mode != "I" or image.format == "PNG" or high > 255)
+    full = 65535 if bits16 else 1 if image.mode == "F" and high <= 1 else 255
+    if not (low >= 0 and high <= full):
+        raise InvalidData(
+            "It cannot be told what black and white are in this image",
+            got=f"values from {low:.4g} to {high:.4g} in {name}",
+            allowed="0 to 255, 0 to 65535 in whole numbers, or 0 to 1",
+            fix="Scale it, and give an array of shape (sample, channel, row, column)",
+        )
+    return Image.fromarray(values / full)
+
+
+def _sized(image: Any, size: int | tuple[int, int] | None) -> np.ndarray:
+    """The middle of an image whose shorter side was brought to `size`: (row, column, 3)."""
     if size is not None:
         rows, columns = (size, size) if isinstance(size, int) else size
         scale = max(rows / image.height, columns / image.width)
@@ -284,4 +358,7 @@ def _resized(image: Any, size: int | tuple[int, int] | None) -> np.ndarray:
         )
         left, top = (image.width - columns) // 2, (image.height - rows) // 2
         image = image.crop((left, top, left + columns, top + rows))
-    return np.asarray(image, dtype=np.float32) / 255
+    values = np.asarray(image, dtype=np.float32)
+    if values.ndim == 3:
+        return values / 255
+    return np.repeat(np.clip(values, 0, 1)[:, :, None], 3, axis=2)

@@ -19,6 +19,7 @@ from pellucid.explainers.asked import Asked
 from pellucid.explainers.asking import asking
 from pellucid.explainers.image_question import Opening
 from pellucid.models.adapter import Model
+from pellucid.models.graphs import graphs, refuse_inference_mode
 
 
 class Explainer(Recipe, ABC):
@@ -134,12 +135,19 @@ class Explainer(Recipe, ABC):
             )
         with show_progress(self.name(), self.work(question), progress) as advance:
             question.work.advance = advance
-            with within_float64(type(self).__name__, question.model):
+            if "gradient" in self.needs:
+                refuse_inference_mode(question.model)
+            with within_float64(type(self).__name__, question.model), graphs(question.model):
                 found = self.compute(question)
         made = question.provenance(self.name(), self.params())
         if self.measures is not None:
             whole = self.measures == "loss"  # the whole model is judged, whatever the target
-            made = replace(made, scale=self.measures, target=None if whole else made.target)
+            made = replace(
+                made,
+                scale=self.measures,
+                output_scale=made.scale,
+                target=None if whole else made.target,
+            )
         if isinstance(found, tuple):
             return tuple(_made(each, made) for each in found)
         return _made(found, made)

@@ -11,18 +11,18 @@ import numpy as np
 
 from pellucid.core.attribution import Attribution
 from pellucid.core.axes import Label
-from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, UnknownName
+from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting
 from pellucid.core.provenance import Provenance
 from pellucid.core.seeds import resolve_seed
 from pellucid.data.images import Images
 from pellucid.engine.work import Work, slices
 from pellucid.explainers.asked import Asked
+from pellucid.explainers.image_model import fitted, reference
+from pellucid.explainers.image_target import chosen_outputs, in_words, numbered_outputs
 from pellucid.explainers.question import _scale, _threads
-from pellucid.models.adapter import Model
-from pellucid.models.as_model import as_model
 from pellucid.models.image_callable import ImageCallable
 from pellucid.models.onnx import OnnxModel
-from pellucid.models.torch import Call, TorchModel, tensor
+from pellucid.models.torch import Call, TorchModel
 from pellucid.perturb.segments import cut
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ DIFFERENTIATED_NUMBERS = 1 << 19
 KEPT = 256
 """Most images whose begun answers are kept, where little is kept of each."""
 
-PREDICTED = "the class predicted"
-"""What is explained where no target is named."""
+NOTHING = (
+    "The values are zero everywhere for {} of {} images: there the method finds nothing that "
+    "speaks for the output explained."
+)
+"""The note on empty maps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -185,6 +188,9 @@ class ImageQuestion(Asked):
         }
         coords["sample"] = self.images.names
         told = np.array([str(self.labels[place]) for place in self.chosen], dtype=object)
+        dead = int((~values.reshape(len(values), -1).any(axis=1)).sum())
+        if dead:
+            self.note(NOTHING.format(dead, len(values)))
         return Attribution(
             values=values,
             dims=dims,
@@ -192,7 +198,12 @@ class ImageQuestion(Asked):
             base=base,
             output=self.output,
             error=error,  # type: ignore[arg-type]
-            inputs={"pixels": self.images.pixels, "target": told, **(inputs or {})},
+            inputs={
+                "pixels": self.images.pixels,
+                "target": told,
+                "output": self.chosen,
+                **(inputs or {}),
+            },
             provenance=Provenance(method=""),
         )
 
@@ -214,25 +225,20 @@ def ask_images(
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
     opening: Opening | None = None,
+    outputs: Sequence[int] | None = None,
 ) -> ImageQuestion:
     """The question about a batch of images in its settled form; see `pellucid.explain`.
 
     The model is asked about all images; with an `opening`, in the way of the method that goes on.
+    `outputs` are the numbers of the outputs to explain, one for each image, in place of `target`.
 
     Raises
     ------
     CannotExplain, UnknownName, InvalidData
         If the model, its output or the images cannot be used as asked.
     """
-    images = Images.of(X)
-    reference = None if background is None else Images.of(background)
-    if reference is not None and reference.values.shape[1:] != images.values.shape[1:]:
-        raise InvalidSetting(
-            "The background has images of the same size",
-            got=reference.values.shape[1:],
-            allowed=images.values.shape[1:],
-        )
-    adapter = adapter_of(model, images)
+    adapter, images = fitted(model, Images.of(X))
+    behind = reference(background, images)
     work = Work(
         batch_size=usual_batch(images.values) if batch_size is None else batch_size,
         limit=max_evaluations,
@@ -245,7 +251,7 @@ def ask_images(
     question = ImageQuestion(
         model=adapter,
         images=images,
-        background=reference,
+        background=behind,
         chosen=np.zeros(len(images), dtype=int),
         labels=(),
         named=None,
@@ -255,18 +261,40 @@ def ask_images(
         seed=resolve_seed(seed),
         work=work,
         threads=_threads(threads),
-        notes=list(adapter.notes_on(chosen)),
+        notes=[*adapter.notes_on(chosen), *images.notes],
     )
     scores = _scores(question, begun)
     classes = adapter.classes if adapter.task == "classification" else None
     question.labels = tuple(range(scores.shape[1])) if classes is None else tuple(classes)
-    question.chosen = _chosen(target, question.labels, scores)
-    question.output = np.take_along_axis(scores, question.chosen[:, None], axis=1)[:, 0]
-    if len(set(question.chosen.tolist())) == 1:
-        question.named = str(question.labels[int(question.chosen[0])])
+    if outputs is None:
+        question.chosen = chosen_outputs(target, question.labels, scores)
     else:
-        question.named = PREDICTED
+        question.chosen = numbered_outputs(outputs, scores)
+    question.output = np.take_along_axis(scores, question.chosen[:, None], axis=1)[:, 0]
+    question.named = in_words(
+        question.chosen.tolist(),
+        question.labels,
+        given=target is not None or outputs is not None,
+    )
     return question
+
+
+def _like(images: Images, background: Images) -> Images:
+    """The background with as many channels as the images.
+
+    Raises
+    ------
+    InvalidSetting
+        If it is of another size.
+    """
+    found = background.single() if images.values.shape[1] == 1 else background
+    if found.values.shape[1:] != images.values.shape[1:]:
+        raise InvalidSetting(
+            "The background has images of the same size",
+            got=found.values.shape[1:],
+            allowed=images.values.shape[1:],
+        )
+    return found
 
 
 def usual_batch(values: np.ndarray) -> int:
@@ -324,50 +352,3 @@ def _begun(adapter: Any, values: np.ndarray, work: Work, opening: Opening) -> di
             return {}
         found[some.start] = Begun(x=x, raw=raw, seen=seen[0])
     return found
-
-
-def adapter_of(model: Any, images: Images) -> TorchModel | OnnxModel | ImageCallable:
-    """The model as one that is asked about images: a network, or any function of them."""
-    if hasattr(getattr(model, "model", None), "named_modules") and hasattr(model, "preprocess"):
-        raise CannotExplain(
-            f"{type(model).__name__} changes images before its network sees them",
-            fix="Give its .model, and as images what its .image_processor(…, return_tensors='pt') "
-            "makes of them",
-        )
-    if callable(model) and not isinstance(model, Model) and not hasattr(model, "named_modules"):
-        return ImageCallable(model, _laid(images))
-    found = as_model(model)
-    if not isinstance(found, (TorchModel, OnnxModel, ImageCallable)):
-        raise CannotExplain(
-            f"{found.name} is a model of tables, not of images",
-            allowed="a torch.nn.Module, an ONNX graph, or a function from images to scores",
-            fix="Pass a function that flattens the images",
-        )
-    return found
-
-
-def _laid(images: Images) -> Callable[[np.ndarray], Any]:
-    """From channels first to the user's own kind and layout."""
-    if images.kind != "torch":
-        return images.laid
-    return lambda values: tensor(images.laid(values))
-
-
-def _chosen(target: Any, labels: tuple[Label, ...], scores: np.ndarray) -> np.ndarray:
-    """The output of each image: the one named, one for each image, or the greatest."""
-    if target is None:
-        return np.asarray(scores.argmax(axis=1))
-    wanted = list(target) if isinstance(target, (list, tuple, np.ndarray)) else [target]
-    if len(wanted) not in (1, len(scores)):
-        raise InvalidSetting(
-            "target names one class, or one for each image",
-            got=f"{len(wanted)} targets",
-            allowed=f"1 or {len(scores)}",
-        )
-    spelled = {str(label): place for place, label in enumerate(labels)}
-    places = []
-    for one in wanted:
-        if str(one) not in spelled:
-            raise UnknownName.among("class", str(one), list(spelled))
-        places.append(spelled[str(one)])
-    return np.array(places * len(scores) if len(places) == 1 else places)

@@ -39,15 +39,18 @@ def gather_images(
     """The evidence about images; see `pellucid.evaluate` for the parameters."""
     attribution = _judgeable(attribution)
     inputs = attribution.inputs or {}
-    told = inputs.get("target")
+    told, numbers = inputs.get("target"), inputs.get("output")
     images = Images.of(X)
+    if attribution.provenance.data_fingerprint == images.single().fingerprint():
+        images = images.single()
     _match_images(attribution, images)
     question = ask_images(
         model,
         images,
         background=background,
         target=list(told) if told is not None and target is None else target,
-        scale=attribution.scale,
+        outputs=numbers if target is None else None,
+        scale=attribution.provenance.output_scale or attribution.scale,
         seed=attribution.seed if attribution.seed is not None else seed,
         batch_size=batch_size,
         threads=threads,

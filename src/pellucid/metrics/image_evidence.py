@@ -12,7 +12,8 @@ import numpy as np
 from pellucid.core.attribution import Attribution
 from pellucid.core.errors import CannotExplain
 from pellucid.engine.work import slices
-from pellucid.explainers.image_question import ImageQuestion, adapter_of
+from pellucid.explainers.image_model import adapter_of
+from pellucid.explainers.image_question import ImageQuestion
 from pellucid.metrics.evidence import Evidence
 from pellucid.models.adapter import Model
 from pellucid.perturb.imputed import noisy_linear

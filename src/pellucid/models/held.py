@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pellucid.core.errors import PellucidError
+
 HOOKS = (
     "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
 )  # fmt: skip
@@ -21,12 +23,13 @@ def held(module: Any, *, in_place: bool) -> Iterator[None]:
     in_place : bool
         Whether activations may work in place.
     """
-    modules = list(module.modules())
+    modules = [part for _, part in named_parts(module)]
     training = [each for each in modules if each.training]
-    parameters = (p for each in modules for p in each._parameters.values() if p is not None)
-    wanted = [p for p in parameters if p.requires_grad]
+    parameters = [p for each in modules for p in each._parameters.values() if p is not None]
+    wanted = [p for p in parameters if p.requires_grad and not p.is_inference()]
     placed = [] if in_place else [each for each in modules if works_in_place(each)]
-    hooks = {key: set(known) for key, known in _hooks(modules) if known}
+    tables = [getattr(each, name) for each in modules for name in HOOKS]
+    hooks = {place: set(table) for place, table in enumerate(tables) if table}
     try:
         for each in training:
             each.training = False
@@ -42,9 +45,29 @@ def held(module: Any, *, in_place: bool) -> Iterator[None]:
             parameter.requires_grad_(True)
         for each in placed:
             each.inplace = True
-        for key, known in _hooks(modules):
-            for new in set(known) - hooks.get(key, set()):
-                del known[new]
+        for place, table in enumerate(tables):
+            if table:
+                for new in set(table) - hooks.get(place, set()):
+                    del table[new]
+
+
+def named_parts(module: Any) -> list[tuple[str, Any]]:
+    """All parts of a module by their addresses, each once and itself first.
+
+    They are those of `named_modules`, which hands each through a generator for each level.
+    """
+    found, known = [("", module)], {module}
+
+    def look_into(whole: Any, address: str) -> None:
+        for name, part in whole._modules.items():
+            if part is not None and part not in known:
+                known.add(part)
+                found.append((address + name, part))
+                if part._modules:
+                    look_into(part, f"{address}{name}.")
+
+    look_into(module, "")
+    return found
 
 
 def works_in_place(part: Any) -> bool:
@@ -59,8 +82,15 @@ def is_compiled(part: Any) -> bool:
     return isinstance(part, torch.jit.ScriptModule)
 
 
-def _hooks(modules: list[Any]) -> Iterator[tuple[tuple[int, str], dict[int, Any]]]:
-    """The hooks of each module, by its place and their kind."""
-    for place, module in enumerate(modules):
-        for name in HOOKS:
-            yield (place, name), getattr(module, name)
+def takes_one(module: Any, inputs: Any) -> bool:
+    """Whether one input alone goes through a module on which several failed."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            module(inputs[:1].clone())
+    except (RuntimeError, PellucidError):
+        return False
+    except Exception:  # noqa: BLE001 - by which a hook stops the module on its way
+        return True
+    return True

@@ -60,7 +60,7 @@ class ImageCallable(Model):
         """Find out, from a few images, what the function answers."""
         if self._settled:
             return
-        found = self._answer(values)
+        found = self.raw(values)
         if found.shape[1] > 1:
             self.task, self.classes = "classification", tuple(range(found.shape[1]))
             if (found >= 0).all() and np.abs(found.sum(axis=1) - 1).max() <= SUM_TO_ONE:
@@ -69,7 +69,7 @@ class ImageCallable(Model):
 
     def scores(self, values: np.ndarray, scale: str) -> np.ndarray:
         """One score for each output on a scale: float64 (sample, output)."""
-        found = self._answer(values)
+        found = self.raw(values)
         return log_odds(found) if scale == "logit" else found
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
@@ -82,7 +82,8 @@ class ImageCallable(Model):
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
         return self.scores(X, scale)
 
-    def _answer(self, values: np.ndarray) -> np.ndarray:
+    def raw(self, values: np.ndarray) -> np.ndarray:
+        """What the function answers, float64 (sample, output)."""
         found = self._ask(self.source, self._lay(values))
         found = getattr(found, "logits", found)
         if hasattr(found, "detach"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from pellucid.core.errors import (
     UnreadableFile,
     WrongType,
 )
-from pellucid.models import fingerprints, frames
+from pellucid.models import fingerprints, frames, layouts
 from pellucid.models.adapter import Model
 from pellucid.models.image_callable import SUM_TO_ONE
 
@@ -56,8 +57,8 @@ class OnnxModel(Model):
         probability, or probabilities where every row of the first answer adds up to 1; a single
         column is ``"raw"``.
     channels_last : bool, optional
-        How the graph takes images. By default told by the sizes that it declares, and channels
-        first where they do not tell.
+        How the graph takes images. By default as it declares; where that does not tell, as they
+        are given, or the other way round if it only runs so.
 
     Raises
     ------
@@ -96,7 +97,7 @@ class OnnxModel(Model):
         self.name = _name(source, self.session)
         self.input = self._only_input()
         self.output = self._chosen(output)
-        self.channels_last = channels_last
+        self.last = channels_last
         self.columns = None
         self.classes = None if classes is None else tuple(classes)
         self._returns = returns
@@ -143,7 +144,7 @@ class OnnxModel(Model):
                 allowed=NUMBERS[self.input.type],
                 fix="Give the input as the graph takes it, such as pixels from 0 to 255",
             )
-        raw = self._answer(values)
+        raw = layouts.first_answer(self, values)
         self._settled = True
         if self._returns is None:
             sums = (raw >= 0).all() and np.abs(raw.sum(axis=1) - 1).max() <= SUM_TO_ONE
@@ -161,7 +162,7 @@ class OnnxModel(Model):
     def scores(self, values: np.ndarray, scale: str) -> np.ndarray:
         """One score for each output on a scale, also of two classes: float64 (sample, output)."""
         self.settle(values[:2])
-        return self._on(self._answer(values), scale)
+        return self._on(self.raw(values), scale)
 
     def predict(self, X: Any, scale: str) -> np.ndarray:
         whole = isinstance(X, np.ndarray) and X.ndim != 2
@@ -174,10 +175,16 @@ class OnnxModel(Model):
         return self._outputs(values, scale)
 
     def _outputs(self, X: Any, scale: str) -> np.ndarray:
-        found = self._on(self._answer(frames.matrix(X) if np.ndim(X) == 2 else X), scale)
+        found = self._on(self.raw(frames.matrix(X) if np.ndim(X) == 2 else X), scale)
         if self.classes is None or found.shape[1] != 2:
             return found
         return found[:, 1:] - found[:, :1] if scale == "logit" else found[:, 1:]
+
+    def laid_out(self, last: bool) -> OnnxModel:
+        """The same graph, given images with the channels last or first."""
+        found = copy(self)
+        found.last, found._settled = last, False
+        return found
 
     def _become(self, returns: str) -> None:
         self._returns_now = returns
@@ -194,7 +201,7 @@ class OnnxModel(Model):
             return powers / powers.sum(axis=1, keepdims=True)
         return np.log(np.maximum(raw, np.finfo(np.float32).tiny))
 
-    def _answer(self, values: np.ndarray) -> np.ndarray:
+    def raw(self, values: np.ndarray) -> np.ndarray:
         """Raw scores float64 (sample, output), also from a graph of fixed batches."""
         laid = self._laid(values)
         fixed = (self.input.shape or (None,))[0]
@@ -213,8 +220,8 @@ class OnnxModel(Model):
         """Inputs in the graph's own layout and type."""
         shape, axes = self.input.shape or (), tuple(range(values.ndim))
         last = (0, 2, 3, 1)
-        ways = [last] if self.channels_last else [axes]
-        if values.ndim == 4 and self.channels_last is None:
+        ways = [last] if self.last else [axes]
+        if values.ndim == 4 and self.last is None:
             ways = [axes, last]
         for way in ways:
             if _agrees(shape, tuple(values.shape[axis] for axis in way)):

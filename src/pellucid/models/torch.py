@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from pellucid.core.errors import CannotExplain, InvalidData, InvalidSetting, UnknownName
-from pellucid.models import fingerprints, frames
+from pellucid.models import frames, layouts, learnt
 from pellucid.models.adapter import Model
-from pellucid.models.held import held, is_compiled, works_in_place
+from pellucid.models.held import held, is_compiled, takes_one, works_in_place
 
 if TYPE_CHECKING:
     import torch
@@ -32,9 +32,6 @@ CAN = frozenset({"predict", "gradient", "sites"})
 
 Run = Callable[[Call, "torch.Tensor"], "torch.Tensor"]
 """A way to ask a network: from it and its inputs to raw scores."""
-
-_FINGERPRINTS: WeakKeyDictionary[Any, tuple[bytes, str]] = WeakKeyDictionary()
-"""Of modules: a quick hash of their memory when the fingerprint was taken, and the fingerprint."""
 
 
 def adapt(obj: Any) -> Model:
@@ -95,6 +92,9 @@ class TorchModel(Model):
         self._tried: tuple[np.ndarray, np.ndarray] | None = None
         self._in_place: bool | None = None
         self._channels_last: bool | None = None
+        self.last: bool | None = None
+        self.notes = ()
+        self._overwrites: bool | None = None
 
     @property
     def can(self) -> frozenset[str]:
@@ -111,23 +111,22 @@ class TorchModel(Model):
 
     def fingerprint(self) -> str:
         """See `Model.fingerprint`; taken anew only where the memory of the weights has changed."""
-        state = self.module.state_dict()
-        said = repr((self.module, [(name, str(tuple(x.shape))) for name, x in state.items()]))
-        held = [_in_memory(each) for each in state.values() if each.numel()]
-        memory = fingerprints.of_memory(held) + said.encode()
-        known = _FINGERPRINTS.get(self.module)
-        if known is None or known[0] != memory:
-            parts = (each.reshape(-1).view(np.uint8).data for each in held)
-            known = memory, fingerprints.of_bytes(said.encode(), *parts)
-            _FINGERPRINTS[self.module] = known
-        return known[1]
+        return learnt.fingerprint(self.module)
 
     def around(self, module: Any) -> TorchModel:
         """Another module as this kind of model: with the same classes, and the same outputs."""
         returns = self._returns_now if self._settled else self._returns
         found = TorchModel(module, classes=self.classes, returns=returns)
         found.name, found._settled = self.name, self._settled
-        found._tried, found._in_place = self._tried, self._in_place
+        found._tried, found._in_place, found.last = self._tried, self._in_place, self.last
+        found._overwrites = self._overwrites
+        return found
+
+    def laid_out(self, last: bool) -> TorchModel:
+        """The same module, given images with the channels last or first."""
+        found = copy(self)
+        found.last, found._settled, found._tried = last, False, None
+        found._in_place = found._channels_last = None
         return found
 
     def greet(self, X: Any) -> tuple[str, ...]:
@@ -138,10 +137,14 @@ class TorchModel(Model):
         """Find out, from a few inputs, what the module answers."""
         if self._settled:
             return
+        self._learn(values, layouts.first_answer(self, values))
+
+    def raw(self, values: np.ndarray) -> np.ndarray:
+        """The module's raw scores, float64 (sample, output)."""
         import torch
 
         with self.still(as_it_is=True) as call, torch.no_grad():
-            self._learn(values, self._ask(call, self.tensor(values)))
+            return self._ask(call, self.tensor(values)).double().cpu().numpy()
 
     def begin(self, values: np.ndarray, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
         """The first forward pass, made in a way of one's own, which also settles the model.
@@ -158,13 +161,12 @@ class TorchModel(Model):
         x = self.tensor(values).requires_grad_(True)
         with self.still(as_it_is=True) as call, torch.enable_grad():
             raw = self._ask(run, call, x)
-        self._learn(values, raw.detach())
+        self._learn(values, raw.detach().double().cpu().numpy())
         return x, raw
 
-    def _learn(self, values: np.ndarray, answer: torch.Tensor) -> None:
+    def _learn(self, values: np.ndarray, raw: np.ndarray) -> None:
         if self._settled:
             return
-        raw = answer.double().cpu().numpy()
         self._settled, self._tried, outputs = True, (values[:2].copy(), raw[:2]), raw.shape[1]
         if self._returns is not None:
             return
@@ -335,7 +337,8 @@ class TorchModel(Model):
         """The module's raw scores (sample, output), as it stands: to be asked within `still`."""
         import torch
 
-        found = self.module(inputs)
+        turned = self.last and inputs.ndim == 4
+        found = self._called(inputs.permute(0, 2, 3, 1).contiguous() if turned else inputs)
         found = getattr(found, "logits", found)
         if isinstance(found, (tuple, list)) and found:
             found = found[0]
@@ -352,20 +355,30 @@ class TorchModel(Model):
                 f"{self.name} answers with the wrong shape",
                 got=f"{tuple(found.shape)} for {len(inputs)} inputs",
                 allowed="(sample,) or (sample, output)",
-                fix="Wrap it in a module that pools its answer to one score for each output",
+                fix="Give batch_size=1 if it takes one input at a time"
+                if len(found) == 1
+                else "Wrap it in a module that pools its answer to one score for each output",
             )
+        return found
+
+    def _called(self, inputs: torch.Tensor) -> Any:
+        """What the module returns; one that writes into its inputs is given a copy of them."""
+        given = inputs if self._overwrites is False else inputs.clone()
+        try:
+            found = self.module(given)
+        except RuntimeError as error:
+            if len(inputs) < 2 or not takes_one(self.module, inputs):
+                raise
+            raise CannotExplain(
+                f"{self.name} fails on {len(inputs)} inputs at once, and not on one alone",
+                got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+                fix="Give batch_size=1",
+            ) from error
+        if self._overwrites is None and not given.is_inference():
+            self._overwrites = given._version > 0
         return found
 
 
 def _labels(module: Any) -> tuple[Any, ...] | None:
     named = getattr(getattr(module, "config", None), "id2label", None)
     return tuple(named[i] for i in sorted(named)) if isinstance(named, dict) and named else None
-
-
-def _in_memory(x: torch.Tensor) -> np.ndarray:
-    """The numbers of a tensor; those that numpy does not know, as bytes."""
-    import torch
-
-    if x.dtype == torch.bfloat16:
-        x = x.contiguous().view(-1).view(torch.uint8)
-    return np.ascontiguousarray((x if x.is_cpu else x.cpu()).numpy())

@@ -91,3 +91,22 @@ def test_what_has_no_gradient_and_wrong_settings_are_refused() -> None:
     for wrong in ({"steps": 0}, {"draws": 1}, {"area": 0}, {"rate": -1}, {"removal": "x"}):
         with pytest.raises(InvalidSetting):
             MeaningfulPerturbation(**wrong)
+
+
+@pytest.mark.parametrize("scale", ["logit", "probability"])
+def test_it_is_judged_on_the_scale_that_it_explained(scale: str, tmp_path) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(),
+                              torch.nn.Linear(400, 3))  # fmt: skip
+    X = np.random.default_rng(0).normal(size=(4, 3, 12, 12)).astype(np.float32)
+    found = pel.explain(
+        net, X, method=MeaningfulPerturbation(steps=8, draws=2), scale=scale, seed=0
+    )
+    assert found.scale == "share removed"
+    again = pel.Attribution.load(found.save(tmp_path / "it.pel"))
+    told = [pel.evaluate(one, net, X, metrics="removal_curve", seed=0) for one in (found, again)]
+    raw = net(torch.tensor(X)).detach()
+    own = torch.softmax(raw, 1) if scale == "probability" else raw
+    np.testing.assert_allclose(found.output, own.max(dim=1).values, atol=1e-6)
+    assert told[0].provenance.scale == scale
+    assert [row.text for row in told[0]] == [row.text for row in told[1]]

@@ -165,6 +165,57 @@ def test_writing_in_place_changes_nothing() -> None:
         )
 
 
+class Flat(nn.Module):
+    """Convolutions and a head, between which numbers are looked at in the order of channels."""
+
+    def __init__(self, flatten: Callable) -> None:
+        super().__init__()
+        self.body = made(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3, stride=2))
+        self.head, self.flatten = made(nn.Linear(12, 3)), flatten
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.flatten(self.body(x)))
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        lambda x: x.view(len(x), -1),
+        lambda x: x.contiguous().view(len(x), -1),
+        lambda x: x.view(size=(len(x), 12)) if x.is_contiguous() else x.flip(1).reshape(len(x), 12),
+        lambda x: x.reshape(len(x), 12) * (1.0 if x.stride(1) == 4 else -1.0),
+        lambda x: x.flatten(1) + torch.as_strided(x.detach(), (len(x), 12), (12, 1)) * 0.5,
+    ],
+)
+def test_how_images_lie_in_memory_is_left_to_the_network(flatten: Callable) -> None:
+    torch.manual_seed(0)
+    net, x = Flat(flatten), drawn(2, 2, 5, 5)
+    for name in ("epsilon_plus", "zero", "gamma"):
+        found = ours(net, x, COMPOSITES[name])
+        torch.testing.assert_close(found, of_rows(net, x, COMPOSITES[name]), rtol=1e-9, atol=1e-12)
+
+
+def of_rows(net: Callable, x: torch.Tensor, how: Composite) -> torch.Tensor:
+    """The same where images come as rows of numbers, so that nothing can be laid out anew."""
+    return ours(lambda rows: net(rows.reshape(x.shape)), x.flatten(1), how).reshape(x.shape)
+
+
+def test_a_view_that_had_to_be_copied_is_not_written_into_behind_the_back() -> None:
+    conv, head = made(nn.Conv2d(2, 3, 3)), made(nn.Linear(27, 3))
+
+    def writes(x: torch.Tensor, *, later: bool) -> torch.Tensor:
+        whole = conv(x)
+        flat = whole.view(len(x), -1)
+        flat.mul_(2)
+        return head(whole.flatten(1) if later else flat)
+
+    x = drawn(2, 2, 5, 5)
+    with pytest.raises(CannotExplain, match="changed in place through another view"):
+        ours(lambda x: writes(x, later=True), x, EXACT)
+    plain = ours(lambda x: head(2 * conv(x).flatten(1)), x, EXACT)
+    torch.testing.assert_close(ours(lambda x: writes(x, later=False), x, EXACT), plain)
+
+
 def test_writing_in_place_through_a_view_is_refused_where_the_whole_is_read_later() -> None:
     layer = nn.Linear(4, 3).double().requires_grad_(False)
 

@@ -101,6 +101,7 @@ def side_by_side(
             got=[f"{each.shape}" for each in maps],
             allowed=f"{pixels.shape[:3]}",
         )
+    _same_images(given)
     places = _chosen(given[0], row, top)
     columns, size = _laid_out(given, maps, pixels, places, width, paint)
     side, tall, wide, high = size
@@ -188,6 +189,23 @@ def _pixels(given: Sequence[Attribution]) -> np.ndarray:
             return np.asarray(each.inputs["pixels"])
     shape = maps_of(given[0]).shape
     return np.ones((*shape, 3))
+
+
+def _same_images(given: Sequence[Attribution]) -> None:
+    """Raise unless all explain the images that the first explains, in the same order."""
+    first = next((each for each in given if "pixels" in (each.inputs or {})), given[0])
+    pixels = (first.inputs or {}).get("pixels")
+    for each in given:
+        named = list(each.coords["sample"]) == list(given[0].coords["sample"])
+        own = (each.inputs or {}).get("pixels")
+        if named and (pixels is None or own is None or np.array_equal(own, pixels)):
+            continue
+        raise InvalidSetting(
+            "Overlays are of the same images, in the same order",
+            got="other pixels under the same names" if named else list(each.coords["sample"]),
+            allowed=None if named else list(given[0].coords["sample"]),
+            fix="Show explanations of other images apart",
+        )
 
 
 def _chosen(attribution: Attribution, row: str | int | None, top: int | None) -> list[int]:

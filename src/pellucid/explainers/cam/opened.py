@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.explainers.image_question import Opening
 from pellucid.explainers.network.site import CONVOLUTION, Change, Output, Seen, listening
+from pellucid.models.held import named_parts
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +49,7 @@ def opening(address: str | None) -> Opening:
 
 def _late(module: Any) -> set[str]:
     """The addresses of the last convolution, of what holds it and of what was made after it."""
-    named = [(name, type(part).__module__) for name, part in module.named_modules() if name]
+    named = [(name, type(part).__module__) for name, part in named_parts(module)[1:]]
     last = max((i for i, (_, kind) in enumerate(named) if kind == CONVOLUTION), default=None)
     if last is None:
         return set()

@@ -84,6 +84,7 @@ def _read(name: str, given: Any, like: Images) -> Images:
         if _are_files(given)
         else Images.of(given)
     )
+    found = found.single() if wanted[0] == 1 else found
     if found.values.shape[1:] != wanted:
         raise InvalidData(
             f"The images of {name!r} have another size than those explained",

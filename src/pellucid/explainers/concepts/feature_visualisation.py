@@ -17,7 +17,7 @@ from pellucid.explainers.asked import Asked
 from pellucid.explainers.concepts.aim import Aim, Gaze, direction_aim, output_aim, unit_aim
 from pellucid.explainers.concepts.painting import Canvas, likeness, shaken
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.image_question import ImageQuestion
+from pellucid.explainers.image_question import BATCH_IMAGES, ImageQuestion
 from pellucid.explainers.network.differentiable import Differentiable, differentiable
 from pellucid.explainers.network.settings import checked_site
 from pellucid.explainers.network.site import find_site
@@ -167,8 +167,7 @@ class FeatureVisualisation(Explainer):
 
         given = question.images.values
         with torch.no_grad():
-            real = [_reached(question, gaze, aim, given[some]) for some in slices(len(given), 32)]
-        data = np.concatenate(real)
+            data = _reached(question, gaze, aim, given)
         canvas = Canvas.of(
             question.images, self.images, question.rng("first image", aim.name),
             gaze.model.tensor(given[:1]),
@@ -197,7 +196,7 @@ class FeatureVisualisation(Explainer):
             question.work.spend(self.images)
             with torch.enable_grad():
                 shown = shaken(canvas.images(), rng, self.jitter, self.zoom, self.rotate)
-                seen, beside = gaze.at(shown)
+                seen, beside = _gazed(question, gaze, shown)
                 score = aim.read(seen).float()
                 reach = score - usual[0]
                 loss = -(reach / reach.detach().clamp_min(usual[1])).sum()
@@ -233,9 +232,20 @@ def _gradient(
     return found
 
 
+def _gazed(
+    question: ImageQuestion, gaze: Gaze, images: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """What the network gives for images, no more at once than it may be given."""
+    import torch
+
+    some = slices(len(images), min(BATCH_IMAGES, question.work.batch_size))
+    seen, beside = zip(*(gaze.at(images[each]) for each in some), strict=True)
+    return torch.cat(seen), None if beside[0] is None else torch.cat(beside)
+
+
 def _reached(question: ImageQuestion, gaze: Gaze, aim: Aim, values: np.ndarray) -> np.ndarray:
     question.work.spend(len(values))
-    seen, _ = gaze.at(gaze.model.tensor(values))
+    seen, _ = _gazed(question, gaze, gaze.model.tensor(values))
     return np.asarray(aim.read(seen).double().cpu().numpy())
 
 

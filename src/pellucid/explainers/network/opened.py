@@ -47,6 +47,35 @@ def opened(func: Callable[..., Any]) -> Callable[..., Any] | None:
     return body
 
 
+def direct(
+    func: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], Any, dict[str, Any]]:
+    """The one call that the body of a frequent function comes down to; others as they are."""
+    known = _shortened().get(func)
+    found = None if known is None else known(*args, **kwargs)
+    return (func, args, kwargs) if found is None else (*found, {})
+
+
+@cache
+def _shortened() -> dict[Any, Callable[..., Any]]:
+    import torch
+
+    def relu(input: Any, inplace: bool = False) -> Any:
+        return torch.relu_ if inplace else torch.relu, (input,)
+
+    def batch_norm(
+        input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
+        training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+    ) -> Any:  # fmt: skip
+        if training:  # then the body checks more
+            return None
+        given = input, weight, bias, running_mean, running_var, training, momentum, eps
+        return torch.batch_norm, (*given, torch.backends.cudnn.enabled)
+
+    functional = torch.nn.functional
+    return {functional.relu: relu, functional.batch_norm: batch_norm}
+
+
 def out_of_place(name: str) -> Callable[..., Any]:
     """The operation of this name that leaves its arguments alone."""
     import torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pellucid.core.errors import CannotExplain
 from pellucid.explainers.network.differentiable import Differentiable, Network
 from pellucid.explainers.network.grids import Grid, token_grid
+from pellucid.models.held import named_parts
 
 if TYPE_CHECKING:
     import torch
@@ -257,14 +259,19 @@ def listening(
     module: Any, outputs: list[Output], *, kept: bool = False, change: Change | None = None
 ) -> Iterator[None]:
     """Write down what each part of a module returns, in the order in which they finish."""
+    import torch
+    from torch.utils.hooks import RemovableHandle
+
     pooled: dict[int, torch.Tensor] = {}  # held, so that no other takes their place in memory
 
-    def heard(address: str) -> Any:
+    def heard(address: str, part: Any) -> Any:
+        pooling = type(part).__module__ == POOLING
+
         def hook(part: Any, inputs: Any, output: Any) -> Any:
-            found = first_tensor(output)
+            found = output if isinstance(output, torch.Tensor) else first_tensor(output)
             if found is None:
                 return None
-            pools = type(part).__module__ == POOLING or id(found) in pooled
+            pools = pooling or id(found) in pooled
             if pools:
                 pooled[id(found)] = found
             out = Output(address, part, tuple(found.shape), pools, found if kept else None)
@@ -274,16 +281,15 @@ def listening(
 
         return hook
 
-    handles = [
-        part.register_forward_hook(heard(address))
-        for address, part in module.named_modules()
-        if address
-    ]
+    parts = named_parts(module)[1:]
+    key = RemovableHandle(OrderedDict()).id  # a number that no other hook has
+    for address, part in parts:
+        part._forward_hooks[key] = heard(address, part)
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
+        for _, part in parts:
+            part._forward_hooks.pop(key, None)
 
 
 def first_tensor(output: Any) -> torch.Tensor | None:

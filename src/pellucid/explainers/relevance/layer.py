@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Front:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Layer:
     """``run(x - offset, weight) + bias``.
 
@@ -80,20 +80,34 @@ class Layer:
     scale: Scale | None = None
     front: Front | None = None
 
+    @property
+    def mixes(self) -> bool:
+        """Whether this is a convolution in which all input channels make each of the output's."""
+        plain = self.kind == "conv" and "transpose" not in self.name
+        return plain and self.x.ndim == self.weight.ndim and self.weight.shape[1] == self.x.shape[1]
+
+    def having(self, weight: torch.Tensor, bias: torch.Tensor | None) -> Layer:
+        """The same with other parameters; quicker than `dataclasses.replace`."""
+        made = object.__new__(Layer)
+        made.__dict__.update(self.__dict__, weight=weight, bias=bias)
+        return made
+
     def plus(self, constant: torch.Tensor) -> Layer:
         """With something added to its output."""
-        return replace(self, bias=constant if self.bias is None else self.bias + constant)
+        return self.having(self.weight, constant if self.bias is None else self.bias + constant)
 
     def times(self, factor: torch.Tensor, shape: tuple[int, ...]) -> Layer:
         """With a factor for each output channel; `shape` puts channels on their axis."""
         assert self.scale is not None
         bias = None if self.bias is None else self.bias * factor.view(shape)
-        return replace(self, weight=self.scale(self.weight, factor), bias=bias)
+        return self.having(self.scale(self.weight, factor), bias)
 
     def wide(self, dtype: torch.dtype) -> Layer:
         """In another precision, and with what the offset adds among the bias."""
-        weight = self.weight.to(dtype)
-        made = replace(self, weight=weight, bias=None if self.bias is None else self.bias.to(dtype))
+        weight, made = self.weight, self
+        if weight.dtype != dtype or (self.bias is not None and self.bias.dtype != dtype):
+            weight = weight.to(dtype)
+            made = self.having(weight, None if self.bias is None else self.bias.to(dtype))
         offset = self.offset if self.front is None else self.front.zero
         if offset is None or (self.front is not None and not offset.any()):
             return made
@@ -113,11 +127,11 @@ def convolution(name: str, func: Any, args: Any, kwargs: Any) -> tuple[Run, Pull
         return func(x, weight, None, **rest)
 
     axes, groups = given["weight"].ndim - 2, rest.get("groups", 1)
-    along = {key: _spread(rest.get(key, start), axes) for key, start in _START.items()}
     odd = isinstance(rest.get("padding"), str) or given["input"].ndim != axes + 2
 
     def pull(message: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         back: Any = torch.ops.aten.convolution_backward
+        along = {key: _spread(rest.get(key, start), axes) for key, start in _START.items()}
         found = back(
             message, x, weight, None, along["stride"], along["padding"], along["dilation"],
             turned, along["output_padding"], groups, [True, False, False],

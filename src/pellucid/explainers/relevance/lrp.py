@@ -222,7 +222,7 @@ def _checked_ends(low: Any, high: Any) -> None:
         raise InvalidSetting("low must be under high", got=f"low={low}, high={high}")
 
 
-def _told(question: Asked, made: Attribution, absorbed: list[dict[str, torch.Tensor]]) -> None:
+def _told(question: Asked, made: Attribution, absorbed: list[dict[str, float]]) -> None:
     """Say how much of the output was conserved, and where the rest stayed."""
     whole = np.asarray(made.output, dtype=float).ravel()
     arrived = whole - made.gap().ravel()
@@ -235,7 +235,7 @@ def _told(question: Asked, made: Attribution, absorbed: list[dict[str, torch.Ten
     parts: dict[str, float] = {}
     for each in absorbed:
         for name, lost in each.items():
-            parts[name] = parts.get(name, 0.0) + float(lost)
+            parts[name] = parts.get(name, 0.0) + lost
     most = sorted(parts, key=lambda name: -abs(parts[name]))[:NAMED]
     said = ", ".join(f"{name} {number(parts[name])}" for name in most)
     question.note(

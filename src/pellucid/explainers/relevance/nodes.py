@@ -5,6 +5,7 @@ Where a tensor is the input itself, still unread by any layer, relevance is carr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 TINY = 1e-30
 """Inputs smaller than this are 0: a function value there belongs to no input."""
+
+MOST = 1e30
+"""Ratios of function values to inputs whose squares add up to less come from no such input."""
 
 Back = Callable[..., Sequence["torch.Tensor | None"]]
 """From the tensors kept and the messages of the output to those of the inputs."""
@@ -27,7 +31,7 @@ def node(out: Callable[[], torch.Tensor], back: Back, *inputs: torch.Tensor) -> 
 def metered(
     run: Callable[..., torch.Tensor],
     share: float,
-    book: Callable[[torch.Tensor], None],
+    book: Callable[[float], None],
     *inputs: torch.Tensor,
 ) -> torch.Tensor:
     """The output of `run`, whose gradient, times `share`, is the message.
@@ -41,7 +45,10 @@ def pointwise(out: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """A function of each number of `x`, which gets the relevance of its function value."""
 
     def back(x: torch.Tensor, y: torch.Tensor, message: torch.Tensor) -> Sequence[torch.Tensor]:
-        return [(y / x).masked_fill_(x.abs() < TINY, 0).mul_(message)]
+        found = y / x
+        if not dot(found, found) < MOST:  # nor if a ratio is missing
+            found.masked_fill_(x.abs() < TINY, 0)
+        return [found.mul_(message)]
 
     return node(lambda: out, back, x)
 
@@ -65,16 +72,28 @@ def refused(out: torch.Tensor, error: Exception) -> torch.Tensor:
     return node(out.detach, back, out)
 
 
-def dot(x: torch.Tensor, message: torch.Tensor) -> torch.Tensor:
+def dot(x: torch.Tensor, message: torch.Tensor) -> float:
     """The relevance of an activation in all; infinite ones, such as those masked, have none."""
     import torch
 
-    wide = torch.promote_types(x.dtype, torch.float32)
-    message = message.to(wide).reshape(-1)
-    found = torch.dot(x.to(wide).reshape(-1), message)
-    if found.isfinite():
+    wide = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
+    if x.dtype != wide or message.dtype != wide:
+        x, message = x.to(wide), message.to(wide)
+    x, message = _alike(x, message)
+    found = torch.dot(x, message).item()
+    if math.isfinite(found):
         return found
-    return torch.dot(x.to(wide).nan_to_num(0, 0, 0).reshape(-1), message)
+    return torch.dot(x.nan_to_num(0, 0, 0), message).item()
+
+
+def _alike(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The numbers of both in the same order, that in which they lie in memory if it is shared."""
+    import torch
+
+    alike = x.ndim == 4 and not x.is_contiguous() and x.stride() == y.stride()
+    if alike and x.is_contiguous(memory_format=torch.channels_last):
+        x, y = x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1)
+    return x.reshape(-1), y.reshape(-1)
 
 
 @cache

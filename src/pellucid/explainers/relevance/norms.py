@@ -71,7 +71,7 @@ RUNS: dict[str, Callable[..., torch.Tensor]] = {
 def _wide(x: torch.Tensor) -> torch.Tensor:
     import torch
 
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _standard(x: torch.Tensor, axes: tuple[int, ...], eps: float) -> torch.Tensor:

@@ -62,6 +62,18 @@ CONVOLUTIONS = frozenset([
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
 ])  # fmt: skip
 
+ASKING = frozenset(["dim", "is_floating_point", "ndimension", "numel", "size"])
+"""What only asks for a tensor's size or kind."""
+
+LAYOUT = frozenset([
+    "as_strided", "as_strided_", "as_strided_copy", "as_strided_scatter", "data_ptr", "dim_order",
+    "is_contiguous", "resize_", "set_", "storage", "storage_offset", "stride", "untyped_storage",
+])  # fmt: skip
+"""What tells, or changes, where numbers lie in memory."""
+
+VIEWS = frozenset(["view", "view_as"])
+"""What is refused where numbers do not lie in the order of their places."""
+
 WRITES = frozenset(["__setitem__", "copy"])
 """What writes one tensor into another."""
 

@@ -8,8 +8,8 @@ itself, since inputs that are 0, such as black pixels, get some as well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -72,17 +72,16 @@ def z_plus(
     A positive output that no input supports belongs to its bias; a negative one to its negative
     contributions.
     """
-    import torch
-
-    parts, relevance = _Signs(replace(layer, bias=None), x), z * message
+    parts = _Signs(layer.having(layer.weight, None), x)
     up = parts.of(1)
-    sent = relevance / up
-    if torch.isfinite(sent.sum()):  # quick, but a sum may overflow
-        return parts.pull(sent, 1)
-    found, alone = parts.pull(sent.nan_to_num_(0, 0, 0), 1), (up <= 0).logical_and_(z < 0)
+    sent = (z * message).div_(up)
+    if _is_finite(sent) or _is_finite(sent.nan_to_num_(0, math.inf, -math.inf)):
+        return parts.pull(sent, 1)  # nothing arrived where nothing is positive
+    found = parts.pull(sent.nan_to_num_(0, 0, 0), 1)
+    alone = (z * message).mul_((up <= 0).logical_and_(z < 0))
     if not alone.any():
         return found
-    return found + parts.pull(_ratio(relevance * alone, parts.of(-1)), -1)
+    return found + parts.pull(_ratio(alone, parts.of(-1)), -1)
 
 
 def flat(
@@ -90,7 +89,13 @@ def flat(
 ) -> torch.Tensor:
     import torch
 
-    return _evenly(layer, x, z * message, torch.ones_like(layer.weight))
+    if not layer.mixes:
+        return _evenly(layer, x, z * message, torch.ones_like(layer.weight))
+    assert layer.front is not None
+    one = layer.weight.new_ones(()).expand(1, *layer.weight.shape[1:])  # all outputs are alike
+    seen = layer.front.seen.to(x.dtype).expand(x.shape)
+    sent = _ratio((z * message).sum(1, keepdim=True), layer.run(_once(layer, seen), one))
+    return seen * layer.pull(sent, x[:, :1], one[:, :1])  # and all inputs
 
 
 def w_square(
@@ -129,15 +134,19 @@ class _Signs:
 
     def __init__(self, layer: Layer, x: torch.Tensor) -> None:
         self.layer, self.x = layer, x
-        self.mixed = bool(x.amin() < 0)
+        self.mixed = x.amin().item() < 0
+        self.joined = layer.mixes
 
     def of(self, sign: int) -> torch.Tensor:
         """Their sum, among them the bias of that sign."""
         layer, x = self.layer, self.x
-        same = self._up if sign > 0 else self._down
-        found = layer.run(x.clamp_min(0) if self.mixed else x, same)
-        if self.mixed:
-            found = found + layer.run(x.clamp_max(0), self._down if sign > 0 else self._up)
+        same, other = self._weights(sign)
+        if not self.mixed:
+            found = layer.run(x, same)
+        elif self.joined:
+            found = layer.run(self._apart, _joined(same, other))
+        else:
+            found = layer.run(x.clamp_min(0), same) + layer.run(x.clamp_max(0), other)
         if layer.bias is None:
             return found
         return found + (layer.bias.clamp_min(0) if sign > 0 else layer.bias.clamp_max(0))
@@ -147,15 +156,21 @@ class _Signs:
         import torch
 
         layer = self.layer
-
-        def back(weight: torch.Tensor) -> torch.Tensor:
-            weight = weight if more is None else layer.weight + more * weight
-            return layer.pull(message, self.x, weight)
-
-        found = back(self._up if sign > 0 else self._down)
+        same, other = self._weights(sign)
+        if more is not None:
+            same, other = layer.weight + more * same, layer.weight + more * other
         if not self.mixed:
-            return found
-        return torch.where(self.x > 0, found, back(self._down if sign > 0 else self._up))
+            return layer.pull(message, self.x, same)
+        if self.joined:
+            found = layer.pull(message, self._apart, _joined(same, other))
+            above, below = found.chunk(2, dim=1)
+            return torch.where(self.x > 0, above, below)
+        found = layer.pull(message, self.x, same)
+        return torch.where(self.x > 0, found, layer.pull(message, self.x, other))
+
+    def _weights(self, sign: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those through which inputs of that sign, and of the other, contribute in this way."""
+        return (self._up, self._down) if sign > 0 else (self._down, self._up)
 
     @cached_property
     def _up(self) -> torch.Tensor:
@@ -165,6 +180,11 @@ class _Signs:
     def _down(self) -> torch.Tensor:
         return self.layer.weight.clamp_max(0)
 
+    @cached_property
+    def _apart(self) -> torch.Tensor:
+        """Inputs above 0 and, as more channels, those below."""
+        return _joined(self.x.clamp_min(0), self.x.clamp_max(0))
+
 
 def _evenly(
     layer: Layer, x: torch.Tensor, relevance: torch.Tensor, weight: torch.Tensor
@@ -172,6 +192,18 @@ def _evenly(
     assert layer.front is not None
     seen = layer.front.seen.to(x.dtype).expand(x.shape)
     return seen * layer.pull(_ratio(relevance, layer.run(_once(layer, seen), weight)), x, weight)
+
+
+def _joined(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """As channels of one tensor: one convolution takes less time than two of half the channels."""
+    import torch
+
+    return torch.cat([first, second], dim=1)
+
+
+def _is_finite(x: torch.Tensor) -> bool:
+    """Whether it surely is: quick, but a sum may overflow."""
+    return math.isfinite(x.sum().item())
 
 
 def _once(layer: Layer, x: torch.Tensor) -> torch.Tensor:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 NAME = "_pellucid_relevance"
 """The attribute of a tensor that holds its tag."""
 
+NESTED = (tuple, list, dict)
+"""Arguments that may hold tensors."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False, slots=True)
 class Tag:
     """What is known of a tensor.
 
@@ -44,32 +47,27 @@ def tag(x: torch.Tensor) -> Tag | None:
 
 def mark(x: Any, known: Tag) -> Any:
     """The same tensor, or tensors, with a tag."""
-    import torch
-
-    if isinstance(x, torch.Tensor):
-        x.__dict__[NAME] = known
-    elif isinstance(x, (tuple, list)):
+    if isinstance(x, (tuple, list)):
         for each in x:
             mark(each, known)
+        return x
+    held = getattr(x, "__dict__", None)
+    if held is not None:
+        held[NAME] = known
     return x
 
 
 class Met:
-    """One call of an operation."""
+    """One call of an operation.
+
+    Its arguments that are tensors are `tensors`; those that follow the input are `changing`.
+    """
 
     def __init__(
         self, func: Callable[..., Any], name: str, in_place: bool, args: Any, kwargs: dict[str, Any]
     ) -> None:
         self.func, self.name, self.in_place = func, name, in_place
-        self.args, self.kwargs = args, kwargs
-        self.changing = [each for each in self.tensors() if each.requires_grad]
-
-    def tensors(self) -> list[torch.Tensor]:
-        """All of its arguments that are tensors."""
-        found: list[torch.Tensor] = []
-        _gather(self.args, found)
-        _gather(tuple(self.kwargs.values()), found)
-        return found
+        self._given(args, kwargs)
 
     def run(self) -> Any:
         return self.func(*self.args, **self.kwargs)
@@ -81,13 +79,20 @@ class Met:
         def other(x: torch.Tensor) -> Any:
             return next(places) if x.requires_grad else x
 
-        args, kwargs = _changed(self.args, other), _changed(self.kwargs, other)
-        return self.func(*args, **kwargs)
+        kwargs = _changed(self.kwargs, other) if self.kwargs else self.kwargs
+        return self.func(*_changed(self.args, other), **kwargs)
 
     def replaced(self, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Give it other tensors."""
-        self.args, self.kwargs = _changed(self.args, change), _changed(self.kwargs, change)
-        self.changing = [each for each in self.tensors() if each.requires_grad]
+        self._given(_changed(self.args, change), _changed(self.kwargs, change))
+
+    def _given(self, args: Any, kwargs: dict[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+        self.tensors: list[torch.Tensor] = []
+        _gather(args, self.tensors)
+        if kwargs:
+            _gather(kwargs.values(), self.tensors)
+        self.changing = [each for each in self.tensors if each.requires_grad]
 
 
 def _gather(given: Any, found: list[torch.Tensor]) -> None:
@@ -96,17 +101,19 @@ def _gather(given: Any, found: list[torch.Tensor]) -> None:
     for each in given:
         if isinstance(each, torch.Tensor):
             found.append(each)
-        elif isinstance(each, (tuple, list)):
+        elif isinstance(each, (tuple, list)) and each and type(each[0]) is not int:
             _gather(each, found)
 
 
 def _changed(given: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """Arguments with other tensors."""
     import torch
 
-    if isinstance(given, torch.Tensor):
-        return change(given)
+    def of(each: Any) -> Any:
+        if isinstance(each, torch.Tensor):
+            return change(each)
+        return _changed(each, change) if type(each) in NESTED else each
+
     if isinstance(given, dict):
-        return {key: _changed(value, change) for key, value in given.items()}
-    if type(given) in (tuple, list):
-        return type(given)(_changed(each, change) for each in given)
-    return given
+        return {key: of(value) for key, value in given.items()}
+    return type(given)([of(each) for each in given])

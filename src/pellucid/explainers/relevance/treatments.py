@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pellucid.explainers.network import simpler
@@ -33,6 +33,7 @@ Treatment = Callable[[Propagation, Met], Any]
 """From a call to what it returns, with its relevance's way back."""
 
 
+@cache
 def treatment(name: str) -> Treatment | None:
     """The treatment of an operation, if it has one."""
     for names, found in _BY_KIND:
@@ -50,7 +51,7 @@ def positional(way: Propagation, met: Met) -> Any:
     if fronts is None:
         kept = tag(met.changing[0]) if met.name in KEEPING else None
         _cross(way, met)
-        if met.name in JOINS and len(met.changing) < len(met.tensors()):
+        if met.name in JOINS and len(met.changing) < len(met.tensors):
             book = way.book("constants joined")
             return mark(nodes.metered(met.at, 1, book, *met.changing), Tag())
         return mark(met.run(), kept or Tag())
@@ -288,22 +289,30 @@ def _affine(met: Met) -> Any:
 
 def _root(met: Met, out: Any) -> torch.Tensor | None:
     """What all that changes is a function of, number by number, if it is the same."""
-    roots = []
+    root = _common(met)
+    return None if root is None or getattr(out, "shape", None) != root.shape else root
+
+
+def _common(met: Met) -> torch.Tensor | None:
+    """The same, whatever the shape of the output."""
+    root: torch.Tensor | None = None
     for x in met.changing:
         known = tag(x)
-        roots.append(x if known is None or known.root is None else known.root)
-    if any(each is not roots[0] for each in roots) or getattr(out, "shape", None) != roots[0].shape:
-        return None
-    return roots[0]
+        own = x if known is None or known.root is None else known.root
+        if root is not None and own is not root:
+            return None
+        root = own
+    return root
 
 
 def _of_two(way: Propagation, met: Met, share: float | None) -> Any:
     """Two inputs that change: a function of one number, or a sum (no `share`), or a product."""
     _cross(way, met)
-    out = met.at(*(x.detach() for x in met.changing))
-    root = _root(met, out) if met.name not in PRODUCTS else None
-    if root is not None:
-        return mark(nodes.pointwise(out, root), Tag(root=root))
+    if met.name not in PRODUCTS and _common(met) is not None:
+        out = met.at(*(x.detach() for x in met.changing))
+        root = _root(met, out)
+        if root is not None:
+            return mark(nodes.pointwise(out, root), Tag(root=root))
     if share is None:
         return mark(met.run(), Tag())
     return mark(nodes.metered(met.at, share, way.book(met.name), *met.changing), Tag())
@@ -324,17 +333,17 @@ def _weighted(way: Propagation, met: Met, kind: str, parts: Any) -> Any:
     run, pull, scale = parts
     if bias is not None and kind == "conv":
         bias = bias.view(-1, *[1] * (weight.ndim - 2))
-    made = Layer(met.name, kind, run, pull, x, weight, bias, scale=scale)
-    return way.layer(_read(made), lambda: met.at(x.detach()))
+    made = _layer(met.name, kind, run, pull, x, weight, bias, scale)
+    return way.layer(made, lambda: met.at(x.detach()))
 
 
 def _product(way: Propagation, met: Met) -> Any:
     """A product of which one side changes."""
-    (x,), fixed = met.changing, [each for each in met.tensors() if not each.requires_grad]
+    (x,), fixed = met.changing, [each for each in met.tensors if not each.requires_grad]
     if len(fixed) != 1:
         raise way.no_rule(f"{met.name!r} of more than two tensors")
     (weight,) = fixed
-    left = met.tensors()[0] is weight
+    left = met.tensors[0] is weight
 
     def run(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         both = iter((weight, x) if left else (x, weight))
@@ -344,15 +353,16 @@ def _product(way: Propagation, met: Met) -> Any:
 
     plain = met.name in ("matmul", "mm") and not left and weight.ndim == 2 and x.ndim > 1
     parts = layers.product(False, run, weight) if plain else (run, layers.backwards(run), None)
-    made = Layer(met.name, "dense", parts[0], parts[1], x, weight, scale=parts[2])
-    return way.layer(_read(made), lambda: run(x.detach(), weight))
+    made = _layer(met.name, "dense", parts[0], parts[1], x, weight, None, parts[2])
+    return way.layer(made, lambda: run(x.detach(), weight))
 
 
-def _read(layer: Layer) -> Layer:
-    """With what is known of its input."""
-    known = tag(layer.x)
+def _layer(name: str, kind: str, run: Any, pull: Any, x: Any, *rest: Any) -> Layer:
+    """A layer, with what is known of its input."""
+    known = tag(x)
     assert known is not None
-    return replace(layer, front=known.front, offset=known.offset)
+    weight, bias, scale = rest
+    return Layer(name, kind, run, pull, x, weight, bias, known.offset, scale, known.front)
 
 
 _BY_KIND: tuple[tuple[frozenset[str], Treatment], ...] = (

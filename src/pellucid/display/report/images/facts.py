@@ -23,7 +23,8 @@ from pellucid.engine.work import Work
 from pellucid.explainers.choose import recipe_named
 from pellucid.explainers.explain import explain
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.image_question import adapter_of, usual_batch
+from pellucid.explainers.image_model import fitted
+from pellucid.explainers.image_question import usual_batch
 from pellucid.explainers.perturbation.occlusion import Occlusion
 from pellucid.maths.intervals import FEWEST_ROWS
 from pellucid.metrics.compare import compare
@@ -106,6 +107,11 @@ class Facts:
         return confidence(self.truth, self.output)
 
     @property
+    def probable(self) -> bool:
+        """Whether outputs are probabilities of classes."""
+        return self.truth.several and "probability" in self.model.scales
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """The methods that explained, in their order."""
         return tuple(each.method for each in self.found)
@@ -125,7 +131,8 @@ def gather(model: Any, X: Any, y: Any, background: Any, options: Options) -> Fac
     """
     images, seed = Images.of(X), resolve_seed(options.seed)
     with show_progress("writing the report", 4, options.progress) as advance:
-        adapter, work = adapter_of(model, images), Work(batch_size=usual_batch(images.values))
+        adapter, images = fitted(model, images)
+        work = Work(batch_size=usual_batch(images.values))
         output = _asked(adapter, images, work)
         truth = truth_of(y, output, adapter, seed)
         shown = chosen(truth, output, images.names, options.rows)

@@ -80,7 +80,7 @@ def agreement(facts: Facts) -> Finding:
     """Whether the methods say the same, as one sentence."""
     found = facts.comparison
     if found is None:
-        return Finding(text=f"Only {method_name(facts.methods[0])} explains it: see its maps.")
+        return Finding(text=f"{_only(facts)}: see its maps.")
     said = found["verdict"].text.split(";")[0].rstrip(".")
     return Finding(text=sentence(f"{said}.", *methods_of(found)))
 
@@ -116,10 +116,15 @@ def limits(facts: Facts) -> Section:
 
 
 def _alone(facts: Facts) -> str:
-    return (
-        f"Only {method_name(facts.methods[0])} fits this model, and one method alone is not "
-        "compared with others."
-    )
+    return f"{_only(facts)}, and one method alone is not compared with others."
+
+
+def _only(facts: Facts) -> str:
+    """Why there is a single method: the others refused, or none was asked for."""
+    name = method_name(facts.methods[0])
+    if facts.refused:
+        return f"Of {len(facts.refused) + 1} methods tried, only {name} explains these images"
+    return f"Only {name} was asked for"
 
 
 def _verdict(facts: Facts, found: Scores) -> Findings:

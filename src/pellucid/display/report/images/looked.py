@@ -113,7 +113,7 @@ def _verdict(facts: Facts, number: int) -> str:
     if not truth.several:
         true = "" if truth.answers is None else f"; the truth is {truth.answers[place]:.4g}"
         return f"The model says {float(said):.4g}{true}."
-    how = f"{percent(sure)} probability" if facts.model.task == "classification" else f"{sure:.4g}"
+    how = f"{percent(sure)} probability" if facts.probable else f"a score of {sure:.4g}"
     text = f"The model says {said}, with {how}"
     if truth.answers is not None:
         right = truth.answers[place] == said

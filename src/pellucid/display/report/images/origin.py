@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.display.report.blocks import Facts as FactBlock
 from pellucid.display.report.blocks import Finding, Findings, Section
 from pellucid.display.report.images.facts import Facts
+from pellucid.display.report.images.truth import SCORES
 from pellucid.display.words import counted, listed, method_name, shorten
 
 NAMED = 6
@@ -64,7 +65,10 @@ def _images(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _findings(facts: Facts) -> tuple[Finding, ...]:
-    found = [Finding(label="Names", text=note) for note in facts.truth.notes]
+    found = [
+        Finding(label="Scores" if note == SCORES else "Names", text=note)
+        for note in facts.truth.notes
+    ]
     seen = Counter(image.tobytes() for image in np.ascontiguousarray(facts.images.values))
     doubles = sum(count - 1 for count in seen.values())
     if doubles:

@@ -81,7 +81,7 @@ def _unsure(facts: Facts) -> str:
         return f"It says {low:.4g} to {high:.4g}."
     classes = counted(len(set(map(str, facts.truth.predicted))), "class", "classes")
     n = counted(len(facts.images), "image")
-    if facts.model.task != "classification":
+    if not facts.probable:
         return f"It names {classes} among {n}."
     unsure = float((facts.confidence < UNSURE).mean())
     return (
@@ -167,14 +167,13 @@ def _search(facts: Facts) -> Search:
     """Every image with what the model says; those it is wrong about, and least sure of, first."""
     truth, sure = facts.truth, facts.confidence
     order = np.lexsort((sure, ~truth.wrong))[:LISTED]
-    probable = truth.several and facts.model.task == "classification"
-    said = "probability" if probable else "output"
+    said = "probability" if facts.probable else "output"
     header = ("image", *(("true",) if truth.answers is not None else ()), "predicted", said)
     rows = []
     for place in map(int, order):
         own = [] if truth.answers is None else [truth.answers[place]]
         value = float(sure[place])
-        shown = Cell(text=percent(value), sort=value) if probable else value
+        shown = Cell(text=percent(value), sort=value) if facts.probable else value
         name = Cell(text=str(facts.images.names[place]))
         rows.append(tuple(map(cell, [name, *own, truth.predicted[place], shown])))
     first = "wrong ones first, then those it is least sure of" if truth.wrong.any() else (

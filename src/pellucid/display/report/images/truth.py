@@ -22,6 +22,12 @@ from pellucid.maths.intervals import wilson
 MOST_CLASSES = 20
 """Classes up to which each is judged by itself and confusion is drawn."""
 
+SCORES = (
+    "The outputs are no probabilities, so they are taken as scores: only which one is the greatest "
+    "is held against the truth. A function that returns probabilities is judged by them too."
+)
+"""What is said of outputs that do not add up to 1."""
+
 TOP = 5
 """Of many classes: among how many first ones the true one is looked for."""
 
@@ -101,7 +107,9 @@ def truth_of(y: Any, output: np.ndarray, adapter: Any, seed: int) -> Truth:
     )
     if told is None:
         return truth
-    probable = adapter.task == "classification" and len(names) <= MOST_CLASSES
+    probable = "probability" in adapter.scales and len(names) <= MOST_CLASSES
+    if "probability" not in adapter.scales:
+        truth = replace(truth, notes=(*notes, SCORES))
     if not probable:
         return replace(truth, scores=_counted(told, predicted, output, names))
     return replace(
@@ -162,11 +170,12 @@ def _counted(
     true = np.array([place[str(each)] for each in answers])
     top = np.argsort(-output, axis=1)[:, :TOP]
     rows = []
-    for metric, hits, words in (
-        ("accuracy", predicted == answers, "the model is right"),
-        (f"top_{TOP}_accuracy", (top == true[:, None]).any(axis=1),
-         f"the true class is among the model's first {TOP}"),
-    ):  # fmt: skip
+    told = [("accuracy", predicted == answers, "the model is right")]
+    if len(names) > TOP:
+        among = (top == true[:, None]).any(axis=1)
+        words = f"the true class is among the model's first {TOP}"
+        told.append((f"top_{TOP}_accuracy", among, words))
+    for metric, hits, words in told:
         share, n = float(np.mean(hits)), len(answers)
         low, high = (float(each) for each in wilson(float(np.sum(hits)), n))
         text = f"For {percent(share)} of the rows {words}"
