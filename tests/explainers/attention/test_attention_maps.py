@@ -220,3 +220,16 @@ def test_attention_under_a_mask_is_the_networks_own() -> None:
     first, *others = (pel.explain(n, X, method="gradient_attention", target=0) for n in nets)
     for other in others:
         np.testing.assert_allclose(first.values, other.values, rtol=1e-4, atol=1e-6)
+
+
+def test_a_picture_of_attention_holds_its_faithfulness_beside_the_map() -> None:
+    net = seeded(TinyViT, Eager, 1).eval()
+    found = [pel.explain(net, X, method=name, seed=0) for name in ("saliency", *ALL[:2])]
+    said = pel.show(found).to_dict()["title"]["subtitle"]
+    said = " ".join(said) if isinstance(said, list) else said
+    for each in found[1:]:
+        (note,) = [note for note in each.notes if note.startswith("Faithfulness")]
+        assert note.removeprefix("Faithfulness: ").split(" Attention")[0] in said
+    assert said.count("no proof of use") == 1
+    assert "Attention rollout: without the 20%" in said
+    assert "Saliency: without" not in said

@@ -14,6 +14,7 @@ from pellucid.display.pictures import address, enlarged, overlaid
 from pellucid.display.reading import check_top
 from pellucid.display.theme import WIDTH, palette
 from pellucid.display.words import brief, counted, listed, method_name, shorten
+from pellucid.explainers.attention.worth import PROVES, SAID
 
 if TYPE_CHECKING:
     import altair as alt
@@ -123,12 +124,22 @@ def side_by_side(
     return figure.finish(
         layers.properties(height=high, width=wide),
         question=question,
-        reading=reading,
+        reading=" ".join([reading, *_worth(given)]),
         alternative=f"{counted(len(places), 'image')} with overlays of {methods}. {told}",
         theme=theme,
         width=width,
         fit=False,
     )
+
+
+def _worth(given: Sequence[Attribution]) -> list[str]:
+    """How faithful the maps of attention are, which never stand without it."""
+    told = [(each, note) for each in given for note in each.notes if note.startswith(SAID)]
+    found = [
+        f"{method_name(each.method).capitalize()}: {note.removeprefix(SAID).partition(PROVES)[0]}"
+        for each, note in told
+    ]
+    return [*found, f"{PROVES.strip()}."] if found else []
 
 
 def _laid_out(

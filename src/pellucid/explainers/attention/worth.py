@@ -9,6 +9,9 @@ from pellucid.explainers.image_question import ImageQuestion
 from pellucid.maths.superpixels import cells
 from pellucid.perturb.input_baseline import baseline_of
 
+SAID, PROVES = "Faithfulness: ", " Attention is no proof of use"
+"""What the score begins with, so that pictures find it, and what is said after it."""
+
 CELLS = 196
 """Cells of the image that are covered, at most."""
 
@@ -51,7 +54,7 @@ def tell_worth(question: ImageQuestion, maps: np.ndarray) -> None:
         falls.append(float((question.output - left).mean()))
     own, random = falls[0], float(np.mean(falls[1:]))
     question.note(
-        f"Faithfulness: without the {PART:.0%} of the image most attended to, the output falls by "
-        f"{number(own)} on average; without random parts of that size, by {number(random)}. "
-        "Attention is no proof of use; pellucid.evaluate says more."
+        f"{SAID}without the {PART:.0%} of the image most attended to, the output falls by "
+        f"{number(own)} on average; without random parts of that size, by {number(random)}."
+        f"{PROVES}; pellucid.evaluate says more."
     )
