@@ -78,7 +78,7 @@ def test_an_explanation_obeys_its_limit_and_its_batch_size() -> None:
         sizes.append(len(X))
         return X.sum(axis=1)
 
-    X = np.random.default_rng(0).normal(size=(20, 6))
+    X = np.random.default_rng(0).normal(size=(20, 8))
     given = {"background": X, "method": "kernel_shap", "budget": 40, "seed": 0}
     whole = pel.explain(model, X[:3], **given)
     sizes.clear()

@@ -73,7 +73,7 @@ def are_pictures(data: Path, reading: Reading) -> bool:
     UnreadableFile
         If nothing is there.
     """
-    if not data.exists():
+    if not data.exists() and not set("*?[") & set(str(data)):
         kind, where = "file" if data.suffix else "file or folder", data.absolute().parent
         raise UnreadableFile(f"There is no {kind} {data.name} in {where}", fix="Check the path")
     if holds_images(data) or (data.is_dir() and reading.given):
