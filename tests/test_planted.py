@@ -279,3 +279,26 @@ def spread_from_others(column: np.ndarray) -> np.ndarray:
     """The mean squared distance of each value from those of all other rows."""
     n = len(column)
     return ((column[:, None] - column) ** 2).sum(axis=1) / (n - 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "columns", "budget"),
+    [("kernel_shap", 8, 48), ("permutation_shap", 8, 48), ("proxy_shap", 12, 128)],
+)
+def test_samplers_find_what_is_planted_among_more_columns_than_they_enumerate(
+    method: str, columns: int, budget: int
+) -> None:
+    noise = np.random.default_rng(6).standard_normal((len(PLANT.X), columns - len(NAMES)))
+    X = np.column_stack([PLANT.X.codes, noise])
+    rows, background = X[:12], X[200:260]
+
+    def wide(Z: np.ndarray) -> np.ndarray:
+        return formula(np.asarray(Z)[:, : len(NAMES)])
+
+    found = pel.explain(wide, rows, background=background, method=method, budget=budget, seed=5)
+    assert found.error is not None
+    assert found.error.max() > 0
+    truth = np.zeros(rows.shape)
+    truth[:, : len(NAMES)] = PLANT.truth.shapley(ROWS, BACKGROUND)
+    assert np.all(np.abs(found.values - truth) <= EXACT + STANDARD_ERRORS * found.error)
+    assert pel.evaluate(found, wide, rows, background=background, seed=0).ok

@@ -13,7 +13,6 @@ from pellucid.core.errors import CannotExplain
 from pellucid.explainers.image_question import ImageQuestion
 from pellucid.explainers.network.differentiable import Differentiable, Network
 from pellucid.explainers.network.site import Site, first_tensor, with_first
-from pellucid.models.graphs import refuse_inference_mode
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +71,6 @@ class Tap:
         """
         import torch
 
-        refuse_inference_mode(self.door.model)
         score, activation, leaf = self._scored()
         if not score.requires_grad:
             raise self._apart("a score without a gradient")

@@ -12,7 +12,7 @@ from pellucid.core.attribution import Attribution
 from pellucid.core.explanation import number
 from pellucid.explainers.asked import Asked
 from pellucid.explainers.explainer import Explainer
-from pellucid.explainers.gradient.line_rules import LineRule, Run, line_rule
+from pellucid.explainers.gradient.line_rules import TINY, LineRule, Run, line_rule
 from pellucid.explainers.gradient.straight_line import (
     StraightLine,
     flattened,
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 SLIGHT = 0.01
 """Where shares cancel, what they miss is judged by this part of their sum of magnitudes."""
-
-TINY = 1e-30
-"""Stands for a change, or a length, of zero."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ EXACT = 1e-3
 """How far secants may be from adding up, as a part of the change, before they are not trusted."""
 
 TINY = 1e-30
-"""Stands for the sum of magnitudes that are zero."""
+"""Stands for a sum of magnitudes, a change or a length of zero."""
 
 Run = tuple[np.ndarray, np.ndarray]
 """Parts of the way (node,), and the weights of their gradients (level, node)."""
